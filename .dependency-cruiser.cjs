@@ -1,0 +1,96 @@
+// The layers of ARCHITECTURE.md. Each room names the rooms it may import; whatever is not named is
+// an error. `gen` is generated code.
+const rooms = {
+  model: [],
+  channel: ['model'],
+  kernel: [],
+  inspect: ['model', 'kernel'],
+  identify: ['model', 'kernel'],
+  probe: ['inspect', 'identify', 'kernel', 'channel', 'model'],
+  store: ['model'],
+  api: ['store', 'gen', 'model'],
+  server: ['api', 'store', 'channel', 'gen', 'model'],
+  supervise: [],
+  cli: ['gen'],
+  gen: [],
+}
+
+// What one file of a room may do beyond its room.
+const exceptions = {
+  // The one command that starts the processes, and the one that runs without a server.
+  'cli/serve.ts': ['supervise'],
+  'cli/doctor.ts': ['inspect'],
+}
+
+const layerRules = Object.entries(rooms).map(([room, allowed]) => ({
+  name: `layer-${room}`,
+  severity: 'error',
+  comment: `${room}/ may import ${allowed.length === 0 ? 'no other room' : allowed.join(', ')}`,
+  from: {
+    path: `^src/${room}/`,
+    pathNot: Object.keys(exceptions).map((file) => `^src/${file.replace('.', '\\.')}$`),
+  },
+  to: { path: '^src/', pathNot: [room, ...allowed].map((to) => `^src/${to}/`) },
+}))
+
+const exceptionRules = Object.entries(exceptions).map(([file, extra]) => {
+  const room = file.split('/')[0]
+  return {
+    name: `layer-${file}`,
+    severity: 'error',
+    from: { path: `^src/${file.replace('.', '\\.')}$` },
+    to: { path: '^src/', pathNot: [room, ...rooms[room], ...extra].map((to) => `^src/${to}/`) },
+  }
+})
+
+module.exports = {
+  forbidden: [
+    ...layerRules,
+    ...exceptionRules,
+    {
+      name: 'every-file-has-a-room',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: [...Object.keys(rooms).map((room) => `^src/${room}/`), '^src/main\\.ts$'],
+      },
+      to: {},
+    },
+    { name: 'nothing-imports-main', severity: 'error', from: {}, to: { path: '^src/main\\.ts$' } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/gen/' },
+      to: { circular: true },
+    },
+    {
+      name: 'koffi-in-kernel-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/kernel/' },
+      to: { path: 'node_modules/koffi' },
+    },
+    {
+      name: 'no-subprocess-but-in-supervise',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/supervise/' },
+      to: { path: '^(node:)?child_process$' },
+    },
+    {
+      name: 'source-imports-no-test',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|tools)/' },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
+  },
+}
