@@ -13,14 +13,14 @@ const rooms = {
   supervise: [],
   cli: ['gen'],
   gen: [],
-}
+};
 
 // What one file of a room may do beyond its room.
 const exceptions = {
   // The one command that starts the processes, and the one that runs without a server.
   'cli/serve.ts': ['supervise'],
   'cli/doctor.ts': ['inspect'],
-}
+};
 
 const layerRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `layer-${room}`,
@@ -31,17 +31,17 @@ const layerRules = Object.entries(rooms).map(([room, allowed]) => ({
     pathNot: Object.keys(exceptions).map((file) => `^src/${file.replace('.', '\\.')}$`),
   },
   to: { path: '^src/', pathNot: [room, ...allowed].map((to) => `^src/${to}/`) },
-}))
+}));
 
 const exceptionRules = Object.entries(exceptions).map(([file, extra]) => {
-  const room = file.split('/')[0]
+  const room = file.split('/')[0];
   return {
     name: `layer-${file}`,
     severity: 'error',
     from: { path: `^src/${file.replace('.', '\\.')}$` },
     to: { path: '^src/', pathNot: [room, ...rooms[room], ...extra].map((to) => `^src/${to}/`) },
-  }
-})
+  };
+});
 
 module.exports = {
   forbidden: [
@@ -93,4 +93,4 @@ module.exports = {
       conditionNames: ['import', 'node', 'default'],
     },
   },
-}
+};

@@ -5,17 +5,17 @@
  * The server speaks first (`begin`); the probe is silent until then, so that nothing is lost while
  * the supervisor hands the stream over.
  */
-import { z } from 'zod'
-import { DENIED_DETAILS_MAX } from '../model/coverage.js'
-import type { Observation } from '../model/observation.js'
+import { z } from 'zod';
+import { DENIED_DETAILS_MAX } from '../model/coverage.js';
+import type { Observation } from '../model/observation.js';
 
-const uint32 = z.int().min(0).max(0xffff_ffff)
-const pid = z.int().min(1).max(0x7fff_ffff)
-const count = z.int().min(0)
-const text = z.string().max(64 * 1024)
-const inode = z.int().min(1)
-const errno = z.string().regex(/^[A-Z0-9_]{1,20}$/)
-const resource = z.string().regex(/^netns\/(?:[0-9]+|inode-[0-9]+)\/devices\/[0-9]+$/)
+const uint32 = z.int().min(0).max(0xffff_ffff);
+const pid = z.int().min(1).max(0x7fff_ffff);
+const count = z.int().min(0);
+const text = z.string().max(64 * 1024);
+const inode = z.int().min(1);
+const errno = z.string().regex(/^[A-Z0-9_]{1,20}$/);
+const resource = z.string().regex(/^netns\/(?:[0-9]+|inode-[0-9]+)\/devices\/[0-9]+$/);
 
 const netns = z.strictObject({
   inode,
@@ -26,7 +26,7 @@ const netns = z.strictObject({
   paths: z.array(text),
   initial: z.boolean(),
   pid: pid.nullable(),
-})
+});
 
 const device = z.strictObject({
   name: z.string().min(1).max(15),
@@ -56,7 +56,7 @@ const device = z.strictObject({
       txDropped: count,
     })
     .nullable(),
-})
+});
 
 const process = z.strictObject({
   pid,
@@ -70,7 +70,7 @@ const process = z.strictObject({
   nsPids: z.array(pid),
   netns: netns.nullable(),
   cgroup: text,
-})
+});
 
 const workload = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -89,7 +89,7 @@ const workload = z.discriminatedUnion('kind', [
     uuid: text,
   }),
   z.strictObject({ kind: z.literal('systemdUnit'), unit: text, slice: text }),
-])
+]);
 
 const binding = z.strictObject({
   name: resource,
@@ -133,7 +133,7 @@ const binding = z.strictObject({
     disabled: count.nullable(),
     found: count,
   }),
-})
+});
 
 const coverage = z.strictObject({
   processesSeen: count,
@@ -147,7 +147,7 @@ const coverage = z.strictObject({
   unattachedFds: count,
   scanTime: z.number().min(0),
   scanDuration: z.number().min(0),
-})
+});
 
 const observation: z.ZodType<Observation> = z.strictObject({
   full: z.boolean(),
@@ -155,9 +155,9 @@ const observation: z.ZodType<Observation> = z.strictObject({
   bindings: z.array(binding),
   gone: z.array(resource),
   coverage,
-})
+});
 
-const scanId = z.int().min(1)
+const scanId = z.int().min(1);
 
 const fromProbe = z.discriminatedUnion('type', [
   /** Sent every second, so that silence means a hang. */
@@ -168,38 +168,38 @@ const fromProbe = z.discriminatedUnion('type', [
     observation,
     answers: z.array(scanId),
   }),
-])
+]);
 
 const fromServer = z.discriminatedUnion('type', [
   /** The first message: the probe may speak now. */
   z.strictObject({ type: z.literal('begin') }),
   /** Scan now; the observation from a scan that began after this one names `id` in `answers`. */
   z.strictObject({ type: z.literal('scan'), id: scanId }),
-])
+]);
 
-export type FromProbe = z.infer<typeof fromProbe>
-export type FromServer = z.infer<typeof fromServer>
+export type FromProbe = z.infer<typeof fromProbe>;
+export type FromServer = z.infer<typeof fromServer>;
 
 /** A message of the other side that the grammar does not know. */
 export class ChannelError extends Error {
-  override readonly name = 'ChannelError'
+  override readonly name = 'ChannelError';
 }
 
 function parse<T>(schema: z.ZodType<T>, json: string, sender: string): T {
-  let value: unknown
+  let value: unknown;
   try {
-    value = JSON.parse(json)
+    value = JSON.parse(json);
   } catch (cause) {
-    throw new ChannelError(`${sender} sent what is not JSON`, { cause })
+    throw new ChannelError(`${sender} sent what is not JSON`, { cause });
   }
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
   throw new ChannelError(
     `${sender} sent a message that does not fit: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
     { cause: result.error },
-  )
+  );
 }
 
-export const parseFromProbe = (json: string): FromProbe => parse(fromProbe, json, 'the probe')
-export const parseFromServer = (json: string): FromServer => parse(fromServer, json, 'the server')
+export const parseFromProbe = (json: string): FromProbe => parse(fromProbe, json, 'the probe');
+export const parseFromServer = (json: string): FromServer => parse(fromServer, json, 'the server');

@@ -1,43 +1,43 @@
 /** What was looked at, and what could not be seen. See coverage.proto. */
 
-export type FinderKind = 'PROC' | 'BPF'
+export type FinderKind = 'PROC' | 'BPF';
 
 export interface DeniedProcess {
-  readonly pid: number
+  readonly pid: number;
   /** Symbolic, such as EACCES. */
-  readonly errno: string
+  readonly errno: string;
 }
 
 export interface DeniedNetns {
-  readonly inode: number
+  readonly inode: number;
   /** Symbolic, such as EPERM. */
-  readonly errno: string
+  readonly errno: string;
 }
 
 /** A kernel feature or capability that is missing, and what that costs. */
 export interface Degradation {
-  readonly missing: string
-  readonly cost: string
-  readonly remedy: string
+  readonly missing: string;
+  readonly cost: string;
+  readonly remedy: string;
 }
 
 /** At most this many denied processes or namespaces are told one by one. */
-export const DENIED_DETAILS_MAX = 100
+export const DENIED_DETAILS_MAX = 100;
 
 export interface Coverage {
-  readonly processesSeen: number
-  readonly processesDenied: number
+  readonly processesSeen: number;
+  readonly processesDenied: number;
   /** Ordered by pid, at most DENIED_DETAILS_MAX. */
-  readonly deniedProcesses: readonly DeniedProcess[]
-  readonly netnsSeen: number
-  readonly netnsDenied: number
+  readonly deniedProcesses: readonly DeniedProcess[];
+  readonly netnsSeen: number;
+  readonly netnsDenied: number;
   /** Ordered by inode, at most DENIED_DETAILS_MAX. */
-  readonly deniedNetns: readonly DeniedNetns[]
-  readonly finder: FinderKind
-  readonly degraded: readonly Degradation[]
-  readonly unattachedFds: number
+  readonly deniedNetns: readonly DeniedNetns[];
+  readonly finder: FinderKind;
+  readonly degraded: readonly Degradation[];
+  readonly unattachedFds: number;
   /** When the scan began, milliseconds since the epoch. */
-  readonly scanTime: number
+  readonly scanTime: number;
   /** Milliseconds. */
-  readonly scanDuration: number
+  readonly scanDuration: number;
 }
