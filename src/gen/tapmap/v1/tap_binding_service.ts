@@ -723,13 +723,13 @@ export const WatchTapBindingsRequest: MessageFns<WatchTapBindingsRequest> = {
       writer.uint32(16).int32(message.view);
     }
     if (message.resumeToken !== "") {
-      writer.uint32(34).string(message.resumeToken);
+      writer.uint32(26).string(message.resumeToken);
     }
     if (message.updatesOnly !== false) {
-      writer.uint32(40).bool(message.updatesOnly);
+      writer.uint32(32).bool(message.updatesOnly);
     }
     if (message.progressInterval !== undefined) {
-      Duration.encode(message.progressInterval, writer.uint32(50).fork()).join();
+      Duration.encode(message.progressInterval, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -763,24 +763,24 @@ export const WatchTapBindingsRequest: MessageFns<WatchTapBindingsRequest> = {
             message.view = reader.int32() as any;
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
+          case 3: {
+            if (tag !== 26) {
               break;
             }
 
             message.resumeToken = reader.string();
             continue;
           }
-          case 5: {
-            if (tag !== 40) {
+          case 4: {
+            if (tag !== 32) {
               break;
             }
 
             message.updatesOnly = reader.bool();
             continue;
           }
-          case 6: {
-            if (tag !== 50) {
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 
