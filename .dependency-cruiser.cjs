@@ -2,6 +2,7 @@
 // an error. `gen` is generated code.
 const rooms = {
   model: [],
+  address: [],
   channel: ['model'],
   kernel: [],
   inspect: ['model', 'kernel'],
@@ -9,9 +10,9 @@ const rooms = {
   probe: ['inspect', 'identify', 'kernel', 'channel', 'model'],
   store: ['model'],
   api: ['store', 'gen', 'model'],
-  server: ['api', 'store', 'channel', 'gen', 'model'],
+  server: ['api', 'store', 'channel', 'address', 'gen', 'model'],
   supervise: [],
-  cli: ['gen'],
+  cli: ['address', 'gen'],
   gen: [],
 };
 
