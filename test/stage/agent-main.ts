@@ -1,0 +1,55 @@
+// The process behind agent.ts: obeys one JSON command a line on standard input, answers one JSON line
+// each on standard output, and ends with its standard input.
+import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { AgentCommand, AgentReply } from './agent.js';
+import { dup, exec, setCloseOnExec } from './libc.js';
+import { attach, openTun, setPersist, setQueue } from './tun.js';
+
+function obey(command: AgentCommand): number | undefined {
+  switch (command.do) {
+    case 'open':
+      return openTun(command.node);
+    case 'attach':
+      attach(command.fd, command.device, command.flags);
+      return undefined;
+    case 'queue':
+      setQueue(command.fd, command.state);
+      return undefined;
+    case 'persist':
+      setPersist(command.fd, command.persist);
+      return undefined;
+    case 'close':
+      closeSync(command.fd);
+      return undefined;
+    case 'dup':
+      return dup(command.fd);
+    case 'keep-on-exec':
+      setCloseOnExec(command.fd, false);
+      return undefined;
+    case 'spawn': {
+      // Its standard input ends with this process, and `cat` with it.
+      const child = spawn('cat', [], { stdio: ['pipe', 'ignore', 'inherit', ...command.fds] });
+      return child.pid;
+    }
+    case 'exec':
+      return exec(command.path, command.args);
+    case 'exit':
+      process.exit(command.code);
+  }
+}
+
+function answer(reply: AgentReply): void {
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+
+answer({ value: process.pid });
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    const value = obey(JSON.parse(line) as AgentCommand);
+    answer(value === undefined ? {} : { value });
+  } catch (error) {
+    answer({ error: error instanceof Error ? error.message : String(error) });
+  }
+}

@@ -1,0 +1,128 @@
+// A holder that acts by itself: opens, attaches, dups, spawns children and execs when told to.
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { Holder, placed, type HolderOptions } from './holder.js';
+import { until } from './until.js';
+
+export type AgentCommand =
+  | { do: 'open'; node?: string }
+  | { do: 'attach'; fd: number; device: string; flags: number }
+  | { do: 'queue'; fd: number; state: 'attach' | 'detach' }
+  | { do: 'persist'; fd: number; persist: boolean }
+  | { do: 'close'; fd: number }
+  | { do: 'dup'; fd: number }
+  | { do: 'keep-on-exec'; fd: number }
+  | { do: 'spawn'; fds: readonly number[] }
+  | { do: 'exec'; path: string; args: readonly string[] }
+  | { do: 'exit'; code: number };
+
+export interface AgentReply {
+  readonly value?: number;
+  readonly error?: string;
+}
+
+export class Agent extends Holder {
+  readonly #input: Writable;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+    super(child);
+    this.#input = child.stdin;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** The next answer. @throws Error with what the agent could not do, or that it is gone */
+  async answer(): Promise<number | undefined> {
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error(`agent ${this.pid} is gone`);
+    const { value, error } = JSON.parse(line.value) as AgentReply;
+    if (error !== undefined) throw new Error(`agent ${this.pid}: ${error}`);
+    return value;
+  }
+
+  async #tell(command: AgentCommand): Promise<number | undefined> {
+    this.#input.write(`${JSON.stringify(command)}\n`);
+    return await this.answer();
+  }
+
+  async #number(command: AgentCommand): Promise<number> {
+    const value = await this.#tell(command);
+    if (value === undefined) throw new Error(`agent ${this.pid}: no number for ${command.do}`);
+    return value;
+  }
+
+  /** Opens a tun node without attaching. Gives the agent's fd number. */
+  open(node?: string): Promise<number> {
+    return this.#number(node === undefined ? { do: 'open' } : { do: 'open', node });
+  }
+
+  async attach(fd: number, device: string, flags: number): Promise<void> {
+    await this.#tell({ do: 'attach', fd, device, flags });
+  }
+
+  async setQueue(fd: number, state: 'attach' | 'detach'): Promise<void> {
+    await this.#tell({ do: 'queue', fd, state });
+  }
+
+  async setPersist(fd: number, persist: boolean): Promise<void> {
+    await this.#tell({ do: 'persist', fd, persist });
+  }
+
+  async close(fd: number): Promise<void> {
+    await this.#tell({ do: 'close', fd });
+  }
+
+  /** Gives another fd number of the same open file. */
+  dup(fd: number): Promise<number> {
+    return this.#number({ do: 'dup', fd });
+  }
+
+  /** Clears O_CLOEXEC. */
+  async keepOnExec(fd: number): Promise<void> {
+    await this.#tell({ do: 'keep-on-exec', fd });
+  }
+
+  /** Starts a child that inherits `fds` as 3, 4, ... and ends with the agent. Gives its pid. */
+  spawn(fds: readonly number[]): Promise<number> {
+    return this.#number({ do: 'spawn', fds });
+  }
+
+  /** Replaces the agent's program. No command can follow; kill() still ends it. */
+  async exec(path: string, ...args: string[]): Promise<void> {
+    const before = readlinkSync(`/proc/${this.pid}/exe`);
+    this.#input.write(`${JSON.stringify({ do: 'exec', path, args } satisfies AgentCommand)}\n`);
+    await until(
+      `agent ${this.pid} has become ${path}`,
+      () => readlinkSync(`/proc/${this.pid}/exe`) !== before,
+    );
+  }
+
+  /** Makes the agent end by itself, which closes all that it holds. */
+  async exit(code = 0): Promise<void> {
+    this.#input.write(`${JSON.stringify({ do: 'exit', code } satisfies AgentCommand)}\n`);
+    await this.exited();
+  }
+}
+
+/** Starts an agent; `fds` are its 3, 4, ... */
+export async function startAgent(
+  fds: readonly number[] = [],
+  options: HolderOptions = {},
+): Promise<Agent> {
+  const main = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
+  const [command, ...args] = placed(options, [
+    process.execPath,
+    '--import',
+    import.meta.resolve('tsx'),
+    main,
+  ]);
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit', ...fds] });
+  await once(child, 'spawn');
+  const agent = new Agent(child as ChildProcessByStdio<Writable, Readable, null>);
+  await agent.answer();
+  return agent;
+}
