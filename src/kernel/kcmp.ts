@@ -1,0 +1,28 @@
+/** Whether two descriptors are the same open file: kcmp(2). */
+import { checked, libc, SYS } from './libc.js';
+
+type Kcmp = (
+  number: number,
+  pid1: number,
+  pid2: number,
+  type: number,
+  index1: number,
+  index2: number,
+) => number;
+const syscall = libc.func(
+  'long syscall(long number, long pid1, long pid2, long type, long index1, long index2)',
+) as Kcmp;
+
+const KCMP_FILE = 0;
+
+/**
+ * Orders two descriptors of this process by their open file: 0 when it is the same, otherwise -1 or
+ * 1 in an order of the kernel's own that holds until reboot. Throws KernelError: ENOSYS where the
+ * kernel was built without it.
+ */
+export function compareOpenFiles(fd1: number, fd2: number): -1 | 0 | 1 {
+  const { pid } = process;
+  const order = checked('kcmp', syscall(SYS.kcmp, pid, pid, KCMP_FILE, fd1, fd2));
+  // 1: less, 2: greater, 3: different but not ordered, which kcmp(2) keeps for later use.
+  return order === 0 ? 0 : order === 1 ? -1 : 1;
+}

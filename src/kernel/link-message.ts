@@ -1,0 +1,204 @@
+/**
+ * Parses rtnetlink link messages. Pure: bytes in, links out. Source: include/uapi/linux/if_link.h,
+ * include/uapi/linux/if_tun.h, net/core/rtnetlink.c, drivers/net/tun.c (tun_fill_info).
+ */
+import { errnoName } from './kernel-error.js';
+import { formatHardwareAddress } from './tun.js';
+
+/** A link as its network namespace tells it. */
+export interface Link {
+  readonly ifindex: number;
+  readonly name: string;
+  /** IFLA_INFO_KIND, such as `tun`; empty for links without one. */
+  readonly kind: string;
+  readonly up: boolean;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Six hex pairs with colons, or empty. */
+  readonly hardwareAddress: string;
+  /** Index of the device that it is enslaved to, or null. */
+  readonly master: number | null;
+  readonly alias: string;
+  readonly statistics: LinkStatistics | null;
+  /** IFLA_INFO_DATA of a tun link. */
+  readonly tun: TunAttributes | null;
+}
+
+/** The part of struct rtnl_link_stats64 that is of use here. */
+export interface LinkStatistics {
+  readonly rxPackets: number;
+  readonly txPackets: number;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly rxErrors: number;
+  readonly txErrors: number;
+  readonly rxDropped: number;
+  readonly txDropped: number;
+}
+
+export interface TunAttributes {
+  readonly tap: boolean;
+  readonly packetInfo: boolean;
+  readonly vnetHdr: boolean;
+  readonly persistent: boolean;
+  readonly multiQueue: boolean;
+  readonly owner: number | null;
+  readonly group: number | null;
+  /** Attached enabled queues; the kernel tells it of multi-queue devices only. */
+  readonly queues: number | null;
+  /** Attached detached queues; likewise. */
+  readonly disabledQueues: number | null;
+}
+
+export interface LinkMessages {
+  readonly links: Link[];
+  /** The dump is over. */
+  readonly done: boolean;
+  /** NLM_F_DUMP_INTR: something changed meanwhile, and links may be missing or doubled. */
+  readonly interrupted: boolean;
+  /** Symbolic errno of an error message, or null. */
+  readonly error: string | null;
+}
+
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const RTM_NEWLINK = 16;
+const NLM_F_DUMP_INTR = 0x10;
+const HEADER = 16;
+const IFINFOMSG = 16;
+const IFF_UP = 0x1;
+
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_STATS64 = 23;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const NLA_TYPE_MASK = 0x3fff;
+
+const IFLA_TUN_OWNER = 1;
+const IFLA_TUN_GROUP = 2;
+const IFLA_TUN_TYPE = 3;
+const IFLA_TUN_PI = 4;
+const IFLA_TUN_VNET_HDR = 5;
+const IFLA_TUN_PERSIST = 6;
+const IFLA_TUN_MULTI_QUEUE = 7;
+const IFLA_TUN_NUM_QUEUES = 8;
+const IFLA_TUN_NUM_DISABLED_QUEUES = 9;
+const IFF_TAP = 2;
+
+/** Parses one datagram. What is cut off or malformed ends it without an error. */
+export function parseLinkMessages(bytes: Buffer): LinkMessages {
+  const links: Link[] = [];
+  let done = false;
+  let interrupted = false;
+  let error: string | null = null;
+  for (let at = 0; at + HEADER <= bytes.length;) {
+    const length = bytes.readUInt32LE(at);
+    if (length < HEADER || at + length > bytes.length) break;
+    const type = bytes.readUInt16LE(at + 4);
+    interrupted ||= (bytes.readUInt16LE(at + 6) & NLM_F_DUMP_INTR) !== 0;
+    if (type === NLMSG_DONE) {
+      done = true;
+    } else if (type === NLMSG_ERROR && length >= HEADER + 4) {
+      const errno = -bytes.readInt32LE(at + HEADER);
+      if (errno !== 0) error = errnoName(errno);
+      done = true;
+    } else if (type === RTM_NEWLINK && length >= HEADER + IFINFOMSG) {
+      links.push(parseLink(bytes, at + HEADER, at + length));
+    }
+    at += (length + 3) & ~3;
+  }
+  return { links, done, interrupted, error };
+}
+
+/** Calls `visit` for each attribute between two offsets: its type, and where its value is. */
+function eachAttribute(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  visit: (type: number, from: number, to: number) => void,
+): void {
+  for (let at = start; at + 4 <= end;) {
+    const length = bytes.readUInt16LE(at);
+    if (length < 4 || at + length > end) return;
+    visit(bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK, at + 4, at + length);
+    at += (length + 3) & ~3;
+  }
+}
+
+/** Text up to the terminating NUL. */
+function textAt(bytes: Buffer, from: number, to: number): string {
+  const end = bytes.indexOf(0, from);
+  return bytes.toString('utf8', from, end === -1 || end > to ? to : end);
+}
+
+function parseLink(bytes: Buffer, start: number, end: number): Link {
+  const ifindex = bytes.readInt32LE(start + 4);
+  const up = (bytes.readUInt32LE(start + 8) & IFF_UP) !== 0;
+  let name = '';
+  let kind = '';
+  let mtu = 0;
+  let hardwareAddress = '';
+  let master: number | null = null;
+  let alias = '';
+  let statistics: LinkStatistics | null = null;
+  const data = { from: 0, to: 0 };
+  eachAttribute(bytes, start + IFINFOMSG, end, (type, from, to) => {
+    const size = to - from;
+    if (type === IFLA_IFNAME) name = textAt(bytes, from, to);
+    else if (type === IFLA_MTU && size >= 4) mtu = bytes.readUInt32LE(from);
+    else if (type === IFLA_ADDRESS)
+      hardwareAddress = formatHardwareAddress(bytes.subarray(from, to));
+    else if (type === IFLA_MASTER && size >= 4) master = bytes.readUInt32LE(from);
+    else if (type === IFLA_IFALIAS) alias = textAt(bytes, from, to);
+    else if (type === IFLA_STATS64 && size >= 64) statistics = parseStatistics(bytes, from);
+    else if (type === IFLA_LINKINFO) {
+      eachAttribute(bytes, from, to, (info, infoFrom, infoTo) => {
+        if (info === IFLA_INFO_KIND) kind = textAt(bytes, infoFrom, infoTo);
+        else if (info === IFLA_INFO_DATA) Object.assign(data, { from: infoFrom, to: infoTo });
+      });
+    }
+  });
+  const tun = kind === 'tun' && data.to > 0 ? parseTun(bytes, data.from, data.to) : null;
+  return { ifindex, name, kind, up, mtu, hardwareAddress, master, alias, statistics, tun };
+}
+
+function parseStatistics(bytes: Buffer, at: number): LinkStatistics {
+  const counter = (index: number) =>
+    bytes.readUInt32LE(at + index * 8) + bytes.readUInt32LE(at + index * 8 + 4) * 2 ** 32;
+  return {
+    rxPackets: counter(0),
+    txPackets: counter(1),
+    rxBytes: counter(2),
+    txBytes: counter(3),
+    rxErrors: counter(4),
+    txErrors: counter(5),
+    rxDropped: counter(6),
+    txDropped: counter(7),
+  };
+}
+
+function parseTun(bytes: Buffer, start: number, end: number): TunAttributes {
+  const bytesOf = new Map<number, number>();
+  const words = new Map<number, number>();
+  eachAttribute(bytes, start, end, (type, from, to) => {
+    if (to - from >= 1) bytesOf.set(type, bytes.readUInt8(from));
+    if (to - from >= 4) words.set(type, bytes.readUInt32LE(from));
+  });
+  const flag = (type: number) => bytesOf.get(type) === 1;
+  return {
+    tap: bytesOf.get(IFLA_TUN_TYPE) === IFF_TAP,
+    packetInfo: flag(IFLA_TUN_PI),
+    vnetHdr: flag(IFLA_TUN_VNET_HDR),
+    persistent: flag(IFLA_TUN_PERSIST),
+    multiQueue: flag(IFLA_TUN_MULTI_QUEUE),
+    owner: words.get(IFLA_TUN_OWNER) ?? null,
+    group: words.get(IFLA_TUN_GROUP) ?? null,
+    queues: words.get(IFLA_TUN_NUM_QUEUES) ?? null,
+    disabledQueues: words.get(IFLA_TUN_NUM_DISABLED_QUEUES) ?? null,
+  };
+}

@@ -1,0 +1,14 @@
+/** /proc/PID/fdinfo/FD of a tun file: see tun_chr_show_fdinfo of drivers/net/tun.c. */
+import { readBytes } from './descriptor.js';
+
+/**
+ * The `iff:` line: the name of the interface, empty when the file is attached to none, null when
+ * there is no such line (not a tun file). Takes the RTNL lock. Throws KernelError.
+ */
+export function readFdinfoInterface(directory: string, fd: number): string | null {
+  return parseFdinfoInterface(readBytes(`${directory}/fdinfo/${fd}`));
+}
+
+export function parseFdinfoInterface(bytes: Buffer): string | null {
+  return /^iff:\t?(.*)$/m.exec(bytes.toString('utf8'))?.[1] ?? null;
+}

@@ -1,0 +1,35 @@
+/** /proc/PID/mountinfo: where network namespaces are bind-mounted. See proc_pid_mountinfo(5). */
+import { readBytes } from './descriptor.js';
+
+export interface NetnsMount {
+  readonly inode: number;
+  /** As the process sees it. */
+  readonly path: string;
+}
+
+/** Throws KernelError. */
+export function readNetnsMounts(directory: string): NetnsMount[] {
+  return parseNetnsMounts(readBytes(`${directory}/mountinfo`));
+}
+
+export function parseNetnsMounts(bytes: Buffer): NetnsMount[] {
+  if (!bytes.includes(' nsfs ')) return [];
+  const mounts: NetnsMount[] = [];
+  for (const line of bytes.toString('utf8').split('\n')) {
+    // ID parent major:minor root mount-point options [tags…] - type source options
+    const fields = line.split(' ');
+    const [, , , root, mountPoint] = fields;
+    const type = fields[fields.indexOf('-', 6) + 1];
+    const inode = /^net:\[(\d+)\]$/.exec(root ?? '')?.[1];
+    if (type !== 'nsfs' || inode === undefined || mountPoint === undefined) continue;
+    mounts.push({ inode: Number(inode), path: unescapeMountPath(mountPoint) });
+  }
+  return mounts;
+}
+
+/** The kernel writes space, tab, newline and backslash as three octal digits. */
+function unescapeMountPath(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(parseInt(octal, 8)),
+  );
+}
