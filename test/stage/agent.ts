@@ -32,6 +32,8 @@ export class Agent extends Holder {
   constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
     super(child);
     this.#input = child.stdin;
+    // A command to an agent that is gone fails where its answer is awaited.
+    this.#input.on('error', () => undefined);
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 

@@ -69,14 +69,16 @@ function everything(): Set<string> {
   ]);
 }
 
-/** Remembers what there is now. The function it gives throws when anything is there besides. */
-export function watchForLeaks(): () => Promise<void> {
+/**
+ * Remembers what there is now. The function it gives throws when anything is still there besides
+ * after `patience` milliseconds: the kernel and Node close some things a moment after they were asked.
+ */
+export function watchForLeaks(patience = 3_000): () => Promise<void> {
   const before = everything();
   const left = (): string[] => [...everything()].filter((thing) => !before.has(thing));
   return async () => {
     try {
-      // The kernel and Node close some things a moment after the call that asked for it.
-      await until('nothing is left behind', () => left().length === 0, 3_000);
+      await until('nothing is left behind', () => left().length === 0, patience);
     } catch {
       const things = left();
       if (things.length > 0) throw new Error(`left behind: ${things.join(', ')}`);
