@@ -1,0 +1,43 @@
+import { destination, pino } from 'pino';
+import type { Command } from './child.js';
+import { Supervisor } from './supervisor.js';
+import { TIMING, type Timing } from './timing.js';
+
+export interface SuperviseOptions {
+  /** How to start the server, and the probe. */
+  readonly server: Command;
+  readonly probe: Command;
+  /** Paths of the unix sockets that the server listens on, to be removed in the end. */
+  readonly socketPaths: readonly string[];
+  readonly logLevel: string;
+  readonly timing?: Partial<Timing>;
+}
+
+/**
+ * Runs server and probe until a signal says to end, restarting either when it dies. Returns the exit
+ * code: 0, or what the server gave when it refused to start (2 bad usage, 3 refused), 4 internal.
+ */
+export async function supervise(options: SuperviseOptions): Promise<number> {
+  const { server, probe, socketPaths, timing } = options;
+  const log = pino(
+    { name: 'tapmap serve', level: options.logLevel },
+    destination({ fd: 2, sync: true }),
+  );
+  const supervisor = new Supervisor({
+    server,
+    probe,
+    socketPaths,
+    log,
+    timing: { ...TIMING, ...timing },
+  });
+  const end = (): void => {
+    supervisor.end();
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, end);
+  try {
+    return await supervisor.run();
+  } finally {
+    for (const signal of signals) process.off(signal, end);
+  }
+}
