@@ -1,0 +1,195 @@
+/** `tapmap watch`: the devices, then one line a change. */
+import type { Command } from 'commander';
+import {
+  View,
+  type WatchTapBindingsRequest,
+  type WatchTapBindingsResponse,
+} from '../gen/tapmap/v1/tap_binding_service.js';
+import type { Coverage } from '../gen/tapmap/v1/coverage.js';
+import { differenceLine } from './change-words.js';
+import {
+  addClientFlags,
+  clientCommand,
+  notify,
+  serverOf,
+  type ClientFlags,
+} from './client-command.js';
+import { coverageNotices } from './coverage.js';
+import { addFilterFlags, passes, selectionOf, type FilterFlags, type Selection } from './filter.js';
+import { painter, print, type Io, type Paint } from './io.js';
+import { addTableFlags, COLUMNS_HELP, printTable, type TableFlags } from './list.js';
+import { withProgress } from './progress.js';
+import { Replay, type Difference } from './replay.js';
+import { watchStream, type WatchItem } from './watch-stream.js';
+
+type WatchFlags = ClientFlags &
+  FilterFlags &
+  TableFlags & { readonly updatesOnly: boolean; readonly reconnect: boolean };
+
+export function watchCommand(io: Io): Command {
+  const command = clientCommand('watch', 'list them, then print every change as it happens')
+    .option('--updates-only', 'leave the list out: only changes from now on', false)
+    .option('--no-reconnect', 'end with exit code 3 when the server goes away (default: reconnect)')
+    .option('--json', 'one JSON object a line: the proto3 JSON of WatchTapBindings', false);
+  addTableFlags(command);
+  addFilterFlags(command);
+  addClientFlags(command);
+  return command.addHelpText('after', HELP).action(async (flags: WatchFlags) => {
+    await watch(flags, io);
+  });
+}
+
+const HELP = `
+A change is a line: time, + (came), ~ (changed) or - (went), NETNS/NAME, what differs:
+  12:30:45.123  ~ fooz/tap0  holder 123 qemu -> none  HELD -> UNHELD
+With a filter, + and - also tell what came to match and what matches no longer.
+In a pipe the time is UTC, as in 2026-01-31T12:30:45.123Z. Ctrl-C ends it (exit 0).
+When the server goes away, that is told on stderr; watch reconnects and goes on.
+${COLUMNS_HELP}
+Exit: 0 interrupted, 2 bad usage, 3 no server or refused, 4 internal.
+
+Examples:
+  tapmap watch --netns host
+  tapmap watch --verdict unheld --updates-only --json
+`;
+
+async function watch(flags: WatchFlags, io: Io): Promise<void> {
+  const server = serverOf(flags.address, io);
+  const selection = selectionOf(flags);
+  const request: WatchTapBindingsRequest = {
+    filter: selection.filter,
+    view: flags.full ? View.VIEW_FULL : View.VIEW_BASIC,
+    resumeToken: '',
+    // To say what differs takes what was there before: a table asks for it and keeps it to itself.
+    updatesOnly: flags.updatesOnly && flags.json,
+    progressInterval: undefined,
+  };
+  const printer = flags.json ? await jsonPrinter(io) : tablePrinter(flags, io);
+  const { signal, release } = interruption(io);
+  const { timeout, reconnect } = flags;
+  const items = watchStream(server, request, { timeout, reconnect, signal });
+  try {
+    let next = await withProgress(io, `asking ${server.address}`, () => items.next());
+    for (; next.done !== true; next = await items.next()) {
+      const item = next.value;
+      if (item.kind === 'message') {
+        const message = selected(item.message, selection);
+        if (message !== null) await printer.message(message);
+      } else {
+        printer.interrupted();
+        await notify(io, 'watch', [connectionNotice(item)]);
+      }
+    }
+  } finally {
+    await items.return();
+    release();
+  }
+}
+
+function connectionNotice(item: Exclude<WatchItem, { kind: 'message' }>): string {
+  return item.kind === 'again' ? 'connected again' : `${item.why} (reconnecting)`;
+}
+
+interface Printer {
+  message(message: WatchTapBindingsResponse): Promise<void>;
+  interrupted(): void;
+}
+
+async function jsonPrinter(io: Io): Promise<Printer> {
+  const { watchJson } = await import('./json.js');
+  return {
+    message: async (message) => {
+      await print(io.stdout, watchJson(message));
+    },
+    interrupted: () => undefined,
+  };
+}
+
+function tablePrinter(flags: WatchFlags, io: Io): Printer {
+  const replay = new Replay();
+  const paint = painter(io.stdout, io.env);
+  let coverage: Coverage | null = null;
+  let told: readonly string[] = [];
+  const tellCoverage = async (): Promise<void> => {
+    if (coverage === null) return;
+    const notices = coverageNotices(coverage);
+    const news = notices.filter((notice) => !told.includes(notice));
+    const whole = notices.length === 0 && told.length > 0 ? ['everything can be seen again'] : [];
+    told = notices;
+    await notify(io, 'watch', [...news, ...whole]);
+  };
+  return {
+    interrupted: () => {
+      replay.interrupted();
+    },
+    message: async (message) => {
+      const news = replay.apply(message);
+      if (news === null) return;
+      switch (news.kind) {
+        case 'snapshot':
+          if (!flags.updatesOnly) await printTable(replay.bindings, flags, io);
+          break;
+        case 'differences':
+          await printDifferences(news.differences, news.time, io, paint);
+          break;
+        case 'coverage':
+          coverage = news.coverage;
+          break;
+      }
+      // Inside a snapshot it waits for the table that it is about.
+      if (!replay.inSnapshot) await tellCoverage();
+    },
+  };
+}
+
+const STYLE = { added: 'green', removed: 'red', modified: 'yellow', moved: 'cyan' } as const;
+
+async function printDifferences(
+  differences: readonly Difference[],
+  time: Date,
+  io: Io,
+  paint: Paint,
+): Promise<void> {
+  const at = io.stdout.isTTY === true ? localTime(time) : time.toISOString();
+  const lines = differences.flatMap((difference) => {
+    const line = differenceLine(difference);
+    return line === null ? [] : [`${at}  ${paint(STYLE[difference.kind], line)}\n`];
+  });
+  if (lines.length > 0) await print(io.stdout, lines.join(''));
+}
+
+function localTime(time: Date): string {
+  const two = (value: number): string => value.toString().padStart(2, '0');
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
+  return `${clock}.${time.getMilliseconds().toString().padStart(3, '0')}`;
+}
+
+/** The message without what the server has no filter for; null when nothing is left of it. */
+function selected(
+  message: WatchTapBindingsResponse,
+  selection: Selection,
+): WatchTapBindingsResponse | null {
+  const { event } = message;
+  if (!selection.hostOnly || event?.$case !== 'changes') return message;
+  const changes = event.value.changes.filter(({ binding }) => passes(selection, binding));
+  // The end of a batch counts even when it is empty.
+  if (changes.length === 0 && event.value.more) return null;
+  return { ...message, event: { $case: 'changes', value: { ...event.value, changes } } };
+}
+
+/** Ends when the person wants it to. */
+function interruption(io: Io): { signal: AbortSignal; release: () => void } {
+  if (io.interrupt !== undefined) return { signal: io.interrupt, release: () => undefined };
+  const controller = new AbortController();
+  const stop = (): void => {
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of signals) process.once(name, stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of signals) process.removeListener(name, stop);
+    },
+  };
+}
