@@ -45,7 +45,9 @@ function markedProcesses(): Set<string> {
 }
 
 function devices(): string[] {
-  return readdirSync('/sys/class/net');
+  // Not /sys/class/net: that shows the netns in which /sys was mounted.
+  const lines = readFileSync('/proc/thread-self/net/dev', 'utf8').split('\n').slice(2);
+  return lines.map((line) => line.replace(/:.*/, '').trim());
 }
 
 function namespaces(): string[] {
