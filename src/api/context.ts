@@ -1,0 +1,17 @@
+/** What all calls of the service share. */
+import type { BindingStore } from '../store/bindingStore.js';
+import type { Limits } from './limits.js';
+
+export interface ServiceContext {
+  readonly store: BindingStore;
+  /** Host name. */
+  readonly node: string;
+  /**
+   * Resolves once an observation from a scan that began after the call has been applied to the
+   * store; rejects when it cannot be had.
+   */
+  readonly scanNow: (signal: AbortSignal) => Promise<void>;
+  readonly limits: Limits;
+  /** Takes errors that no client is told of. */
+  readonly log: (error: unknown, method: string) => void;
+}

@@ -1,0 +1,81 @@
+/** Holders, and what they are made of, as messages. */
+import type {
+  Holder as HolderMessage,
+  HolderFd as HolderFdMessage,
+  Netns as NetnsMessage,
+  Process as ProcessMessage,
+  Workload as WorkloadMessage,
+} from '../gen/tapmap/v1/tap_binding.js';
+import type { Netns } from '../model/device.js';
+import type { Holder, HolderFd, Process, Workload } from '../model/holder.js';
+import { EVIDENCE } from './enums.js';
+import type { View } from './view.js';
+
+export function holderMessage({ process, workload, fds }: Holder, view: View): HolderMessage {
+  return {
+    process: processMessage(process, view),
+    workload: workload === null ? undefined : workloadMessage(workload),
+    fds: fds.map(holderFdMessage),
+  };
+}
+
+export function processMessage(process: Process, view: View): ProcessMessage {
+  return {
+    pid: process.pid,
+    startTime: BigInt(process.startTime),
+    ppid: process.ppid,
+    comm: process.comm,
+    executable: process.executable,
+    commandLine: view === 'BASIC' ? [] : mutable(process.commandLine),
+    uid: process.uid,
+    gid: process.gid,
+    nsPids: mutable(process.nsPids),
+    netns: process.netns === null ? undefined : netnsMessage(process.netns),
+    cgroup: process.cgroup,
+  };
+}
+
+export function workloadMessage(workload: Workload): WorkloadMessage {
+  switch (workload.kind) {
+    case 'container': {
+      const { runtime, id, name, podUid, podName, podNamespace } = workload;
+      const value = { runtime, id, name, podUid, podName, podNamespace };
+      return { kind: { $case: 'container', value } };
+    }
+    case 'virtualMachine': {
+      const { hypervisor, name, uuid } = workload;
+      return { kind: { $case: 'virtualMachine', value: { hypervisor, name, uuid } } };
+    }
+    case 'systemdUnit': {
+      const { unit, slice } = workload;
+      return { kind: { $case: 'systemdUnit', value: { unit, slice } } };
+    }
+  }
+}
+
+export function netnsMessage(netns: Netns): NetnsMessage {
+  return {
+    inode: BigInt(netns.inode),
+    cookie: netns.cookie === null ? 0n : BigInt(netns.cookie),
+    paths: mutable(netns.paths),
+    initial: netns.initial,
+    pid: netns.pid ?? undefined,
+  };
+}
+
+function holderFdMessage(fd: HolderFd): HolderFdMessage {
+  return {
+    fd: fd.fd,
+    tid: fd.tid ?? undefined,
+    queue: fd.queue,
+    detached: fd.detached,
+    openedIn: fd.openedIn === null ? undefined : netnsMessage(fd.openedIn),
+    evidence: EVIDENCE[fd.evidence],
+    candidates: fd.candidates,
+  };
+}
+
+/** Generated types have mutable lists; nothing here changes a message, so that no copy is needed. */
+function mutable<T>(list: readonly T[]): T[] {
+  return list as T[];
+}

@@ -1,0 +1,24 @@
+/** Bounds of what one client may cost. */
+export interface Limits {
+  /** Watch streams at once, all clients together. */
+  readonly watchers: number;
+  /** A client that takes nothing of what was sent for so long is ended, milliseconds. */
+  readonly stallMs: number;
+  /** How long `fresh` may wait for its scan, milliseconds. */
+  readonly scanMs: number;
+  /** About the encoded size of a message at which the next one is begun, bytes. */
+  readonly messageBytes: number;
+  /** Bindings or changes in one message at most. */
+  readonly messageBindings: number;
+  /** About the encoded size of what one stream may have written that the client did not take. */
+  readonly unreadBytes: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  watchers: 10_000,
+  stallMs: 60_000,
+  scanMs: 60_000,
+  messageBytes: 256 * 1024,
+  messageBindings: 500,
+  unreadBytes: 512 * 1024,
+};

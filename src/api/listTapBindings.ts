@@ -1,0 +1,70 @@
+/** ListTapBindings: all bindings of one revision, in bounded messages. */
+import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
+import type {
+  ListSummary,
+  ListTapBindingsRequest,
+  ListTapBindingsResponse,
+} from '../gen/tapmap/v1/tap_binding_service.js';
+import type { StoreSnapshot } from '../store/bindingStore.js';
+import { bindingMessage } from './bindingMessage.js';
+import { chunks } from './chunks.js';
+import type { ServiceContext } from './context.js';
+import { coverageMessage } from './coverageMessage.js';
+import type { FieldViolation } from './error.js';
+import { throwViolations } from './error.js';
+import type { BindingFilter } from './filter.js';
+import { parseFilters } from './filter.js';
+import { bindingSize } from './messageSize.js';
+import type { Outgoing } from './responseStream.js';
+import { encodeResumeToken } from './resumeToken.js';
+import type { View } from './view.js';
+import { parseView } from './view.js';
+
+export interface ListPlan {
+  readonly matches: BindingFilter;
+  readonly view: View;
+  readonly fresh: boolean;
+}
+
+/** Throws ApiError INVALID_REQUEST. */
+export function parseListRequest(request: ListTapBindingsRequest): ListPlan {
+  const violations: FieldViolation[] = [];
+  const matches = parseFilters(request.filter, violations);
+  const view = parseView(request.view, violations);
+  throwViolations(violations);
+  return { matches, view, fresh: request.fresh };
+}
+
+/** The messages of the answer, made as they are asked for. The snapshot does not change meanwhile. */
+export function* listMessages(
+  context: ServiceContext,
+  snapshot: StoreSnapshot,
+  plan: ListPlan,
+): Generator<Outgoing<ListTapBindingsResponse>> {
+  const selected = selectedBindings(context.node, snapshot, plan);
+  for (const { items, size, last } of chunks(selected, context.limits, true)) {
+    const summary = last ? listSummary(snapshot) : undefined;
+    yield { message: { bindings: items, summary }, size };
+  }
+}
+
+function* selectedBindings(
+  node: string,
+  snapshot: StoreSnapshot,
+  { matches, view }: ListPlan,
+): Generator<{ item: TapBinding; size: number }> {
+  for (const record of snapshot.records) {
+    if (!matches(record)) continue;
+    const item = bindingMessage(record, node, view);
+    yield { item, size: bindingSize(item) };
+  }
+}
+
+function listSummary(snapshot: StoreSnapshot): ListSummary {
+  return {
+    epoch: snapshot.epoch,
+    revision: BigInt(snapshot.revision),
+    resumeToken: encodeResumeToken(snapshot),
+    coverage: coverageMessage(snapshot.coverage),
+  };
+}

@@ -1,0 +1,146 @@
+/** Sends the messages of one call no faster than the client takes them. */
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { ApiError, errorStatus } from './error.js';
+import type { Limits } from './limits.js';
+
+/** A message, and about how many bytes it takes when encoded. */
+export interface Outgoing<Response> {
+  readonly message: Response;
+  readonly size: number;
+}
+
+/** Where the messages come from. It is asked only when there is room for one more. */
+export interface ResponseSource<Response> {
+  /** Null: none now. After `ended` is true: none any more. */
+  next(): Outgoing<Response> | null;
+  /** No more messages will come, and the call ends with status OK. */
+  readonly ended: boolean;
+}
+
+export interface ResponseStreamOptions {
+  readonly limits: Pick<Limits, 'stallMs' | 'unreadBytes'>;
+  /** Takes an error that the client is not told of. */
+  readonly onInternalError: (error: unknown) => void;
+  /** The call is over, for whatever reason: release all that belongs to it. Called once. */
+  readonly onClose: () => void;
+}
+
+/**
+ * At the high-water mark of a stream of objects `write()` returns false; this many are never
+ * exceeded here.
+ */
+const UNREAD_MESSAGES = 16;
+/** What a message costs besides its bytes, so that many small ones count too. */
+const MESSAGE_OVERHEAD = 64;
+
+export class ResponseStream<Response> {
+  readonly #call: ServerWritableStream<unknown, Response>;
+  readonly #source: ResponseSource<Response>;
+  readonly #options: ResponseStreamOptions;
+  #unreadMessages = 0;
+  #unreadBytes = 0;
+  #closed = false;
+  /** Runs while there is anything unread. */
+  #stallTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    call: ServerWritableStream<unknown, Response>,
+    source: ResponseSource<Response>,
+    options: ResponseStreamOptions,
+  ) {
+    this.#call = call;
+    this.#source = source;
+    this.#options = options;
+    // Comes for a cancelled call, a deadline, and a connection that is lost.
+    call.on('cancelled', () => {
+      this.#close();
+    });
+    if (call.cancelled) this.#close();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends what the source has, as far as there is room. To be called whenever it has something. */
+  pump(): void {
+    try {
+      while (!this.#closed && this.#hasRoom()) {
+        const outgoing = this.#source.next();
+        if (outgoing === null) break;
+        this.#write(outgoing);
+      }
+      if (!this.#closed && this.#hasRoom() && this.#source.ended) {
+        this.#close();
+        this.#call.end();
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the call with the status of `error`, behind what is written already. */
+  fail(error: unknown): void {
+    if (this.#closed) return;
+    this.#close();
+    failCall(this.#call, error, this.#options.onInternalError);
+  }
+
+  #hasRoom(): boolean {
+    return (
+      this.#unreadMessages < UNREAD_MESSAGES && this.#unreadBytes < this.#options.limits.unreadBytes
+    );
+  }
+
+  #write({ message, size }: Outgoing<Response>): void {
+    const bytes = size + MESSAGE_OVERHEAD;
+    this.#unreadMessages++;
+    this.#unreadBytes += bytes;
+    this.#stallTimer ??= setTimeout(() => {
+      this.#stalled();
+    }, this.#options.limits.stallMs);
+    this.#call.write(message, () => {
+      this.#unreadMessages--;
+      this.#unreadBytes -= bytes;
+      this.#taken();
+    });
+  }
+
+  #taken(): void {
+    if (this.#closed) return;
+    if (this.#unreadMessages > 0) {
+      this.#stallTimer?.refresh();
+    } else {
+      this.#stopStallTimer();
+    }
+    this.pump();
+  }
+
+  #stalled(): void {
+    const seconds = this.#options.limits.stallMs / 1000;
+    this.fail(new ApiError('NOT_READING', `the client did not read for ${seconds} s`));
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopStallTimer();
+    this.#options.onClose();
+  }
+
+  #stopStallTimer(): void {
+    if (this.#stallTimer !== null) clearTimeout(this.#stallTimer);
+    this.#stallTimer = null;
+  }
+}
+
+/** Ends `call` with the status of `error`, behind what is written already. */
+export function failCall<Response>(
+  call: ServerWritableStream<unknown, Response>,
+  error: unknown,
+  onInternalError: (error: unknown) => void,
+): void {
+  if (!(error instanceof ApiError)) onInternalError(error);
+  // Not destroy(): grpc-js turns this event into the status.
+  call.emit('error', errorStatus(error));
+}

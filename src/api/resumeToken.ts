@@ -1,0 +1,28 @@
+/** Where a client is in the stream of changes, as text that fits into a URL and says nothing else. */
+
+export interface ResumePoint {
+  readonly epoch: string;
+  readonly revision: number;
+  /** Which coverage the client was told: coverage is no part of a revision. */
+  readonly coverageRevision: number;
+}
+
+const FORMAT = 'tapmap1';
+
+export function encodeResumeToken({ epoch, revision, coverageRevision }: ResumePoint): string {
+  const text = [FORMAT, revision, coverageRevision, epoch].join(' ');
+  return Buffer.from(text).toString('base64url');
+}
+
+const TEXT = new RegExp(`^${FORMAT} (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([\\w-]{1,64})$`);
+
+/** Null when it is no token that `encodeResumeToken` made. */
+export function decodeResumeToken(token: string): ResumePoint | null {
+  const bytes = Buffer.from(token, 'base64url');
+  // Node skips what is not base64url: a token that was altered so is not taken.
+  if (bytes.toString('base64url') !== token) return null;
+  const match = TEXT.exec(bytes.toString('latin1'));
+  if (match === null) return null;
+  const [, revision, coverageRevision, epoch] = match;
+  return { epoch: epoch!, revision: Number(revision), coverageRevision: Number(coverageRevision) };
+}
