@@ -1,0 +1,84 @@
+/** What listens on one address. */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { formatAddress, type Address } from '../address/address.js';
+import { errnoOf, ServerError } from './error.js';
+
+/** Beyond that, a connection is closed at once: file descriptors are finite. */
+const CONNECTIONS_MAX = 8192;
+
+/** A socket file, as stat(2) tells it from another of the same name. */
+export interface SocketFile {
+  readonly path: string;
+  readonly dev: string;
+  readonly ino: string;
+}
+
+export class Listener {
+  readonly #server: Server;
+  readonly #waiting: Socket[] = [];
+  #open: ((connection: Socket) => void) | null = null;
+
+  constructor(
+    /** The real one: with the port that was given. */
+    readonly address: Address,
+    server: Server,
+    /** Set for a unix socket. */
+    readonly file: SocketFile | null,
+  ) {
+    this.#server = server;
+    server.on('connection', (connection: Socket) => {
+      if (this.#open === null) this.#waiting.push(connection);
+      else this.#open(connection);
+    });
+  }
+
+  /** Hands over each connection, paused, those that came before too. */
+  open(handler: (connection: Socket) => void): void {
+    this.#open = handler;
+    for (const connection of this.#waiting.splice(0)) handler(connection);
+  }
+
+  /** No further connections. Those that are there go on. */
+  close(): void {
+    this.#server.close();
+    for (const connection of this.#waiting.splice(0)) connection.destroy();
+  }
+}
+
+/** Nobody is answered before open(): connections come in paused. */
+export function createListener(): Server {
+  const server = createServer({ pauseOnConnect: true, noDelay: true });
+  server.maxConnections = CONNECTIONS_MAX;
+  return server;
+}
+
+/** Throws ServerError IN_USE or LISTEN. */
+export async function listening(server: Server, address: Address): Promise<void> {
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw listenError(address, cause);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EADDRINUSE: 'already in use',
+  EADDRNOTAVAIL: 'this host has no such address',
+  EAFNOSUPPORT: 'this host has no such address',
+  ENOENT: 'the directory does not exist',
+  ENOTDIR: 'the directory does not exist',
+  ENOTFOUND: 'no such host',
+  EROFS: 'the file system is read-only',
+  ENAMETOOLONG: 'the path is too long',
+};
+
+/** The error of a system call as one line for people. */
+export function listenError(address: Address, cause: unknown): ServerError {
+  const errno = errnoOf(cause);
+  const reason = (errno === null ? undefined : REASONS[errno]) ?? `cannot listen (${errno ?? ''})`;
+  const code = errno === 'EADDRINUSE' ? 'IN_USE' : 'LISTEN';
+  return new ServerError(code, `${formatAddress(address)}: ${reason}`, cause);
+}
