@@ -1,0 +1,108 @@
+// `npm run bench [-- --quick | --smoke]`: measures a full scan and its peers beside a crowd of
+// processes, prints a table and writes bench/out/bench.json. `--quick` leaves out `ip -d tuntap
+// show`, which takes minutes; `--smoke` only shows that all of it runs: a small crowd, nothing judged.
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { measure, type Contender } from './contender.js';
+import { startCrowd, type Crowd, type CrowdSize } from './crowd.js';
+import { cutShort, isInstalled, peers, runPeer } from './peers.js';
+import { Scanner } from './scan.js';
+import { C_LOOP, judge, SCAN, table, type Row } from './verdict.js';
+import { Walk } from './walk.js';
+
+const FULL: CrowdSize = { processes: 2_000, fds: 55, taps: 2_000, holders: 500 };
+const SMOKE: CrowdSize = { processes: 40, fds: 20, taps: 40, holders: 10 };
+
+interface Options {
+  readonly quick: boolean;
+  readonly smoke: boolean;
+}
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
+
+async function run({ quick, smoke }: Options): Promise<void> {
+  const size = smoke ? SMOKE : FULL;
+  say(`starting ${size.processes} processes x ${size.fds} open files, ${size.taps} taps`);
+  const crowd = await startCrowd(size);
+  const walk = new Walk();
+  try {
+    const scanner = new Scanner(statSync(`/proc/${crowd.pid}/ns/net`).ino);
+    const measured = await measure(contenders({ quick, smoke }, crowd, walk, scanner), say);
+    // A scan that is fast and finds less is not fast.
+    if (walk.tunFds !== size.taps || scanner.held !== size.taps) {
+      throw new Error(
+        `of ${size.taps} taps the C loop saw ${walk.tunFds} and the scan told ${scanner.held} as held`,
+      );
+    }
+    report(size, judge(measured, cutShort, !smoke), walk.fds);
+  } finally {
+    await walk.end();
+    await crowd.end();
+  }
+}
+
+function contenders(
+  { quick, smoke }: Options,
+  crowd: Crowd,
+  walk: Walk,
+  scanner: Scanner,
+): Contender[] {
+  const rounds = smoke ? 2 : 15;
+  const all: Contender[] = [
+    { name: C_LOOP, run: () => walk.run(), rounds, warmups: 3 },
+    { name: SCAN, run: () => scanner.run(), rounds, warmups: 3 },
+  ];
+  for (const peer of peers(crowd.pid, !quick)) {
+    if (!isInstalled(peer)) {
+      say(`left out: ${peer.name}: ${peer.needs} is not installed`);
+      continue;
+    }
+    const peerRounds = smoke || peer.slow ? 1 : 3;
+    all.push({ name: peer.name, run: () => runPeer(peer), rounds: peerRounds, warmups: 0 });
+  }
+  return all;
+}
+
+function report(size: CrowdSize, rows: readonly Row[], fdsSeen: number): void {
+  process.stdout.write(
+    `${size.processes} processes x ${size.fds} open files (${fdsSeen} on the whole machine), ` +
+      `${size.taps} taps in ${size.holders} of them\n\n${table(rows)}\n`,
+  );
+  const machine = {
+    kernel: release(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    parallelism: availableParallelism(),
+    node: process.version,
+  };
+  const directory = fileURLToPath(new URL('./out/', import.meta.url));
+  mkdirSync(directory, { recursive: true });
+  const whole = { measuredAt: new Date().toISOString(), machine, crowd: size, fdsSeen, rows };
+  writeFileSync(`${directory}bench.json`, `${JSON.stringify(whole, null, 2)}\n`);
+}
+
+/** Why nothing can be measured here. */
+function obstacle(): string | undefined {
+  if (process.geteuid?.() !== 0)
+    return 'root is needed, to make taps in a namespace and to see all';
+  return undefined;
+}
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const why = obstacle();
+if (why === undefined) {
+  // The crowd, the walk and any running peer end with this process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+  await run(values);
+} else {
+  say(why);
+  process.exitCode = 1;
+}

@@ -1,0 +1,56 @@
+// The commands that people use today, measured as they use them, output thrown away.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { timed } from './contender.js';
+
+export interface Peer {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** The command that must be installed. */
+  readonly needs: string;
+  /** Milliseconds after which it is killed; it then counts as taking at least that long. */
+  readonly limit: number;
+  /** So slow that one run has to do. */
+  readonly slow: boolean;
+}
+
+/** Whether the peer can run here. */
+export function isInstalled({ needs }: Peer): boolean {
+  return spawnSync(needs, ['--version'], { stdio: 'ignore' }).error === undefined;
+}
+
+/** Peers whose last run was stopped at its limit: their figures are lower bounds. */
+export const cutShort = new Set<string>();
+
+/** Runs the peer once and gives the milliseconds it took. */
+export async function runPeer({ name, command: [file, ...args], limit }: Peer): Promise<number> {
+  return await timed(async () => {
+    const child = spawn(file, args, { stdio: 'ignore', timeout: limit, killSignal: 'SIGKILL' });
+    const stop = (): void => void child.kill('SIGKILL');
+    process.on('exit', stop);
+    const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    process.off('exit', stop);
+    if (signal !== null) cutShort.add(name);
+  });
+}
+
+export function peers(crowdPid: number, withTuntap: boolean): Peer[] {
+  const all: Peer[] = [
+    { name: 'lsfd', command: ['lsfd'], needs: 'lsfd', limit: 120_000, slow: false },
+    { name: 'lsof', command: ['lsof', '-nPw'], needs: 'lsof', limit: 120_000, slow: false },
+  ];
+  if (!withTuntap) return all;
+  // It shows the devices of the netns it runs in.
+  const inside = [
+    'nsenter',
+    `--net=/proc/${crowdPid}/ns/net`,
+    'ip',
+    '-d',
+    'tuntap',
+    'show',
+  ] as const;
+  return [
+    ...all,
+    { name: 'ip -d tuntap show', command: inside, needs: 'ip', limit: 300_000, slow: true },
+  ];
+}
