@@ -1,6 +1,6 @@
 // `npm run bench [-- --quick | --smoke]`: measures a full scan and its peers beside a crowd of
 // processes, prints a table and writes bench/out/bench.json. `--quick` leaves out `ip -d tuntap
-// show`, which takes minutes; `--smoke` only shows that all of it runs: a small crowd, nothing judged.
+// show`, which is given minutes; `--smoke` only shows that all of it runs: a small crowd, no verdicts.
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';

@@ -49,8 +49,10 @@ export function judge(
     }
     if (factor === undefined) return { ...row, target: null, met: null };
     const times = median / scan;
-    const target = `scan >= ${factor} x faster: ${times.toPrecision(3)} x`;
-    return { ...row, target, met: times >= factor };
+    const bound = row.cutShort ? '> ' : '';
+    const target = `scan >= ${factor} x faster: ${bound}${times.toPrecision(3)} x`;
+    // From a lower bound that is too low nothing follows.
+    return { ...row, target, met: row.cutShort && times < factor ? null : times >= factor };
   });
 }
 
