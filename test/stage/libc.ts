@@ -24,7 +24,7 @@ const prctlNumber = libc.func('int prctl(int option, unsigned long argument)');
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]));
 
 /** A failed system call; `code` is errno's name, such as `EBUSY`. */
-export class SyscallError extends Error {
+class SyscallError extends Error {
   readonly code: string;
 
   constructor(call: string, errno: number) {

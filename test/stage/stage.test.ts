@@ -20,6 +20,8 @@ import {
   IFF_VNET_HDR,
   openedNetns,
   openTun,
+  setGroup,
+  setOwner,
   setPersist,
   setQueue,
 } from './tun.js';
@@ -140,6 +142,20 @@ test(
     assert.equal(attachedTo(queue.fd).flags, flags | IFF_NOFILTER | IFF_PERSIST);
   },
 );
+
+test('owner and group that are set are what the link tells', { skip }, (t) => {
+  const stage = setStage(t);
+  const name = stage.deviceName();
+  const queue = stage.queue(name);
+  // Both are ids that a user namespace of one user has, too.
+  setOwner(queue.fd, 0);
+  setGroup(queue.fd, 0);
+  const [link] = JSON.parse(stage.home.ip('-d', '-j', 'link', 'show', name)) as [
+    { linkinfo: { info_data: { user?: string; group?: string } } },
+  ];
+  assert.equal(link.linkinfo.info_data.user, 'root');
+  assert.equal(link.linkinfo.info_data.group, 'root');
+});
 
 test('a holder has the fd as its fd 3, in the netns it was put in', { skip }, async (t) => {
   const stage = setStage(t);

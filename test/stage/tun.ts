@@ -6,12 +6,12 @@ import { ioctl } from './libc.js';
 export const IFF_TUN = 0x0001;
 export const IFF_TAP = 0x0002;
 export const IFF_MULTI_QUEUE = 0x0100;
-export const IFF_ATTACH_QUEUE = 0x0200;
+const IFF_ATTACH_QUEUE = 0x0200;
 export const IFF_DETACH_QUEUE = 0x0400;
 export const IFF_PERSIST = 0x0800;
 export const IFF_NO_PI = 0x1000;
 /** In what TUNGETIFF answers, IFF_NO_PI's bit says that the file has no socket filter. */
-export const IFF_NOFILTER = IFF_NO_PI;
+export const IFF_NOFILTER = 0x1000;
 export const IFF_VNET_HDR = 0x4000;
 
 // _IOW('T', n, int) and _IOR('T', n, unsigned int) of asm-generic/ioctl.h: x86-64, arm64.
