@@ -1,0 +1,52 @@
+/** What reflection tells: the compiled schema as it was written, file by file, with its comments. */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  type FileDescriptorProto,
+} from '@bufbuild/protobuf/wkt';
+import type { EnumTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { service as health } from 'grpc-health-check';
+import { descriptors } from '../gen/descriptors.js';
+
+/**
+ * proto-loader would make one file of each package and lose the imports on the way, which grpcurl
+ * and buf then miss. Of its package definition reflection reads the files alone.
+ */
+export function reflectionService(): ReflectionService {
+  const { file } = fromBinary(FileDescriptorSetSchema, descriptors);
+  const definition: PackageDefinition = { own: files(file), health: files(healthFiles()) };
+  return new ReflectionService(definition);
+}
+
+function healthFiles(): FileDescriptorProto[] {
+  const encoded = Object.values(health)[0]?.requestType.fileDescriptorProtos ?? [];
+  const decoded = encoded.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+  decoded.forEach(renameMapEntries);
+  return decoded;
+}
+
+/** protobufjs names the entry type of the map `statuses` not StatusesEntry: grpcurl refuses that. */
+function renameMapEntries(file: FileDescriptorProto): void {
+  for (const message of file.messageType) {
+    for (const entry of message.nestedType) {
+      if (entry.options?.mapEntry !== true || entry.name.endsWith('Entry')) continue;
+      const name = `${entry.name}Entry`;
+      for (const field of message.field) {
+        if (field.typeName === entry.name) field.typeName = name;
+      }
+      entry.name = name;
+    }
+  }
+}
+
+function files(protos: readonly FileDescriptorProto[]): EnumTypeDefinition {
+  return {
+    format: 'Protocol Buffer 3 EnumDescriptorProto',
+    type: {},
+    fileDescriptorProtos: protos.map((proto) =>
+      Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
+    ),
+  };
+}
