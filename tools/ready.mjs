@@ -99,6 +99,6 @@ function build() {
 const purpose = process.argv[2];
 if (purpose !== 'serve' && purpose !== 'test') fail('usage: node tools/ready.mjs serve|test');
 checkPlatform();
-if (!isInstalled()) npm('installing packages', 'ci', '--no-progress');
+if (!isInstalled()) npm('installing packages', 'ci', '--no-progress', '--loglevel=error');
 if (!isBuilt()) build();
 for (const limit of purpose === 'serve' ? limitsOfServing() : limitsOfTesting()) say(limit);
