@@ -12,6 +12,8 @@ const schema = z.strictObject({
   /** Whom to become when started as root; null: the default. */
   user: z.string().min(1).nullable(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  /** Whether clients find the first address by themselves. */
+  isDefaultAddress: z.boolean(),
   /** How long a probe that has spoken may be silent. */
   probeSilence: milliseconds.default(5000),
   /** How long calls may take to end when the server drains. */

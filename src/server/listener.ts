@@ -3,16 +3,10 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { formatAddress, type Address } from '../address/address.js';
 import { errnoOf, ServerError } from './error.js';
+import { removeSocketFile, type SocketFile } from './socket-file.js';
 
 /** Beyond that, a connection is closed at once: file descriptors are finite. */
 const CONNECTIONS_MAX = 8192;
-
-/** A socket file, as stat(2) tells it from another of the same name. */
-export interface SocketFile {
-  readonly path: string;
-  readonly dev: string;
-  readonly ino: string;
-}
 
 export class Listener {
   readonly #server: Server;
@@ -43,6 +37,12 @@ export class Listener {
   close(): void {
     this.#server.close();
     for (const connection of this.#waiting.splice(0)) connection.destroy();
+  }
+
+  /** Closes it and removes its file, which needs the rights that it was made with. */
+  withdraw(): void {
+    this.close();
+    if (this.file !== null) removeSocketFile(this.file);
   }
 }
 

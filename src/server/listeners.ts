@@ -1,7 +1,7 @@
 import type { Address } from '../address/address.js';
 import type { Listener } from './listener.js';
 import { listenTcp } from './tcp-listener.js';
-import { listenUnix, unpublish } from './unix-listener.js';
+import { listenUnix } from './unix-listener.js';
 
 /** All of the addresses, or none and a ServerError: then nothing is left behind. */
 export async function listenAll(addresses: readonly Address[]): Promise<Listener[]> {
@@ -14,10 +14,7 @@ export async function listenAll(addresses: readonly Address[]): Promise<Listener
     }
     return listeners;
   } catch (error) {
-    for (const listener of listeners) {
-      listener.close();
-      if (listener.file !== null) unpublish(listener.file);
-    }
+    for (const listener of listeners) listener.withdraw();
     throw error;
   }
 }

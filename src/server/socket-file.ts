@@ -1,11 +1,18 @@
 /** What is there under the name of a unix socket. */
 import { once } from 'node:events';
-import { lstatSync, type BigIntStats } from 'node:fs';
+import { lstatSync, unlinkSync, type BigIntStats } from 'node:fs';
 import { createConnection } from 'node:net';
 import { errnoOf } from './error.js';
 
 /** STALE: a socket that nobody listens on any more. */
 export type SocketState = 'GONE' | 'NOT_A_SOCKET' | 'LIVE' | 'STALE';
+
+/** One socket, told from another of the same name. Text, because a number may need 64 bits. */
+export interface SocketFile {
+  readonly path: string;
+  readonly dev: string;
+  readonly ino: string;
+}
 
 export function fileAt(path: string): BigIntStats | null {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
@@ -31,5 +38,20 @@ export async function judge(path: string): Promise<SocketState> {
     return errno === 'ENOENT' ? 'GONE' : 'LIVE';
   } finally {
     connection.destroy();
+  }
+}
+
+/** Removes the socket, unless the name is another's by now. */
+export function removeSocketFile({ path, dev, ino }: SocketFile): void {
+  const file = fileAt(path);
+  if (file?.dev.toString() === dev && file.ino.toString() === ino) remove(path);
+}
+
+/** Removes the name, if it is still there. */
+export function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }

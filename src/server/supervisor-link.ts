@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import { z } from 'zod';
 import { ServerError } from './error.js';
-import type { SocketFile } from './listener.js';
+import type { SocketFile } from './socket-file.js';
 
 export type Report =
   | { readonly type: 'alive' }

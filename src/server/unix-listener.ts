@@ -3,14 +3,13 @@
  * share a name, and what a dead server left behind is replaced. See unix(7), link(2).
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, constants, linkSync, lstatSync } from 'node:fs';
-import { mkdirSync, openSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, constants, linkSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { formatAddress, type UnixAddress } from '../address/address.js';
 import { errnoOf, ServerError } from './error.js';
-import { createListener, listenError, Listener, listening, type SocketFile } from './listener.js';
-import { fileAt, isSameFile, judge } from './socket-file.js';
+import { createListener, listenError, Listener, listening } from './listener.js';
+import { fileAt, isSameFile, judge, remove, type SocketFile } from './socket-file.js';
 import { withLock } from './start-lock.js';
 
 /** Permission bits that the umask takes away from a new socket's 0777: 0660 is left. */
@@ -41,12 +40,6 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
     remove(temporary);
     closeSync(directory.fd);
   }
-}
-
-/** Takes back what listenUnix() published, if the name is still its own. */
-export function unpublish({ path, dev, ino }: SocketFile): void {
-  const file = fileAt(path);
-  if (file?.dev.toString() === dev && file.ino.toString() === ino) remove(path);
 }
 
 /** Only the last part of the path is made, such as /run/tapmap. */
@@ -124,14 +117,6 @@ async function state(name: string, address: UnixAddress): Promise<'STALE' | 'GON
     );
   }
   return verdict;
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
 }
 
 function socketFile(name: string, address: UnixAddress): SocketFile {

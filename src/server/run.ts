@@ -1,0 +1,58 @@
+/** The server process, from its configuration to its exit code. */
+import { hostname } from 'node:os';
+import { destination, pino, type Logger } from 'pino';
+import { parseConfig, type Config } from './config.js';
+import { ServerError } from './error.js';
+import { listenAll } from './listeners.js';
+import { giveUpRoot } from './privileges.js';
+import { Serving } from './serving.js';
+import { SupervisorLink } from './supervisor-link.js';
+import { userToBecome } from './user.js';
+
+/**
+ * Serves until SIGTERM. Returns the exit code: 0, or when it cannot start, after one line on
+ * standard error, 2 (bad usage), 3 (refused) or 4 (internal).
+ */
+export async function runServer(json: string): Promise<number> {
+  // Ctrl-C goes to the whole process group: when to end is the supervisor's to say.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  process.stdout.on('error', () => undefined);
+  const asked = new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => {
+      resolve();
+    });
+  });
+  try {
+    const link = new SupervisorLink();
+    const config = parseConfig(json);
+    const log = pino(
+      { name: 'tapmap server', level: config.logLevel },
+      destination({ fd: 2, sync: true }),
+    );
+    const serving = await start(config, link, log);
+    await asked;
+    await serving.drain(config.drainGrace);
+    link.close();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    process.stderr.write(`tapmap: serve: ${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+async function start(config: Config, link: SupervisorLink, log: Logger): Promise<Serving> {
+  const user = userToBecome(config.user, process.getuid?.() ?? 0);
+  // All code is loaded and at work before root is given up: the user may not be able to read it.
+  const serving = new Serving({ config, link, log, node: hostname() });
+  const listeners = await listenAll(config.listen);
+  try {
+    if (user !== null) giveUpRoot(user);
+    else if (process.getuid?.() === 0) log.warn('the server keeps the rights of root');
+  } catch (error) {
+    for (const listener of listeners) listener.withdraw();
+    throw error;
+  }
+  serving.open(listeners);
+  return serving;
+}

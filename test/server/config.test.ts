@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../../src/server/config.js';
+import { listenTcp } from '../../src/server/tcp-listener.js';
+import { findUser, userToBecome } from '../../src/server/user.js';
+
+const CONFIG = {
+  listen: ['unix:///run/x.sock', 'tcp://127.0.0.1:0'],
+  user: null,
+  logLevel: 'info',
+  isDefaultAddress: false,
+};
+
+function configuration(changes: object): string {
+  return JSON.stringify({ ...CONFIG, ...changes });
+}
+
+describe('the configuration of the server', () => {
+  it('has addresses, user, log level, and defaults for the rest', () => {
+    assert.deepEqual(parseConfig(configuration({})), {
+      ...CONFIG,
+      listen: [
+        { kind: 'unix', path: '/run/x.sock' },
+        { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      ],
+      probeSilence: 5000,
+      drainGrace: 5000,
+    });
+  });
+
+  it('is refused with the field that is wrong, as bad usage', () => {
+    const bad = { name: 'ServerError', code: 'CONFIG', exitCode: 2 };
+    assert.throws(() => parseConfig('{'), { ...bad, message: /not JSON/ });
+    assert.throws(() => parseConfig(configuration({ listen: [] })), { ...bad, message: /listen/ });
+    assert.throws(() => parseConfig(configuration({ user: 7 })), { ...bad, message: /user/ });
+    assert.throws(() => parseConfig(configuration({ other: 1 })), { ...bad, message: /other/ });
+  });
+
+  it('is refused with an address that does not parse', () => {
+    assert.throws(() => parseConfig(configuration({ listen: ['tcp://127.0.0.1'] })), {
+      code: 'ADDRESS',
+      exitCode: 2,
+      message: /"tcp:\/\/127.0.0.1": the port/,
+    });
+  });
+
+  it('is refused with a TCP address beyond loopback, because there is no TLS', () => {
+    for (const listen of ['tcp://0.0.0.0:1', 'tcp://[::]:1', 'tcp://192.0.2.1:1', 'tcp://host:1']) {
+      assert.throws(() => parseConfig(configuration({ listen: [listen] })), {
+        code: 'ADDRESS',
+        exitCode: 2,
+        message: /TLS is not there yet, so TCP is for loopback alone/,
+      });
+    }
+  });
+});
+
+describe('a TCP listener', () => {
+  it('tells the port that it was given for port 0', async () => {
+    const listener = await listenTcp({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    try {
+      assert.ok(listener.address.kind === 'tcp' && listener.address.port > 0);
+      assert.equal(listener.file, null);
+      await assert.rejects(listenTcp(listener.address), {
+        code: 'IN_USE',
+        exitCode: 3,
+        message: `tcp://127.0.0.1:${listener.address.port}: already in use`,
+      });
+    } finally {
+      listener.close();
+    }
+  });
+});
+
+describe('whom the server becomes', () => {
+  const passwd = 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65533::/:\nbroken:x:-1:1::\n\n';
+
+  it('is found in passwd by exact name', () => {
+    assert.deepEqual(findUser(passwd, 'nobody'), { name: 'nobody', uid: 65534, gid: 65533 });
+    for (const name of ['nobod', '', 'x', 'broken']) assert.equal(findUser(passwd, name), null);
+  });
+
+  it('is nobody for root, or whom root says; root itself only by name', () => {
+    assert.equal(userToBecome(null, 0, () => passwd)?.uid, 65534);
+    assert.equal(userToBecome('nobody', 0, () => passwd)?.gid, 65533);
+    assert.equal(
+      userToBecome('root', 0, () => passwd),
+      null,
+    );
+  });
+
+  it('is nobody else for an ordinary user', () => {
+    assert.equal(userToBecome(null, 7), null);
+    assert.throws(() => userToBecome('nobody', 7), {
+      code: 'USER',
+      exitCode: 2,
+      message: '--user nobody: only root can become another user',
+    });
+  });
+
+  it('is refused when unknown', () => {
+    assert.throws(() => userToBecome('who', 0, () => passwd), {
+      code: 'USER',
+      message: '--user who: no such user in /etc/passwd',
+    });
+  });
+});
