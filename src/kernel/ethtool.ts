@@ -26,8 +26,7 @@ export function openEthtoolSocket(): number {
 
 /**
  * `combined` channels of a device: for tun devices, the queues that are attached and enabled. Null
- * when the driver does not tell, or when there is no such device. Needs no privilege. Throws
- * KernelError. Source: tun_get_channels of drivers/net/tun.c, which before 6.9 says 1 for every
+ * when the driver does not tell. Needs no privilege. Throws KernelError: ENODEV. Source: tun_get_channels of drivers/net/tun.c, which before 6.9 says 1 for every
  * single-queue device, held or not.
  */
 export function combinedChannels(ethtoolSocket: number, name: string): number | null {
@@ -38,7 +37,7 @@ export function combinedChannels(ethtoolSocket: number, name: string): number | 
   try {
     checked('ETHTOOL_GCHANNELS', ioctl(ethtoolSocket, SIOCETHTOOL, ifreqAddress));
   } catch (error) {
-    if (isKernelError(error, 'EOPNOTSUPP', 'ENODEV')) return null;
+    if (isKernelError(error, 'EOPNOTSUPP')) return null;
     throw error;
   }
   return channels.readUInt32LE(COMBINED_COUNT);

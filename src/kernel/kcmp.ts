@@ -13,7 +13,9 @@ const syscall = libc.func(
   'long syscall(long number, long pid1, long pid2, long type, long index1, long index2)',
 ) as Kcmp;
 
+// include/uapi/linux/kcmp.h
 const KCMP_FILE = 0;
+const KCMP_FILES = 2;
 
 /**
  * Orders two descriptors of this process by their open file: 0 when it is the same, otherwise -1 or
@@ -25,4 +27,12 @@ export function compareOpenFiles(fd1: number, fd2: number): -1 | 0 | 1 {
   const order = checked('kcmp', syscall(SYS.kcmp, pid, pid, KCMP_FILE, fd1, fd2));
   // 1: less, 2: greater, 3: different but not ordered, which kcmp(2) keeps for later use.
   return order === 0 ? 0 : order === 1 ? -1 : 1;
+}
+
+/**
+ * Whether two tasks share one descriptor table. Needs the right to attach to both as a debugger.
+ * Throws KernelError: EPERM, ESRCH, ENOSYS.
+ */
+export function sharesFdTable(tid1: number, tid2: number): boolean {
+  return checked('kcmp', syscall(SYS.kcmp, tid1, tid2, KCMP_FILES, 0, 0)) === 0;
 }

@@ -1,0 +1,29 @@
+import type { Driver } from './host.js';
+
+/** A descriptor, as the finder saw it. */
+export interface Slot {
+  readonly pid: number;
+  readonly startTime: number;
+  /** Thread whose own table it is in; null for the table of the process. */
+  readonly tid: number | null;
+  readonly fd: number;
+}
+
+/** A descriptor that is attached to a device, and what its open file tells of that device. */
+export interface Attachment extends Slot {
+  readonly driver: Driver;
+  /** Interface name. */
+  readonly name: string;
+  /** Layer 2; null where only the name could be learned. */
+  readonly tap: boolean | null;
+  readonly detached: boolean;
+  /** Inode of the network namespace that the device is in; null: not proven, only the name is. */
+  readonly deviceNetns: number | null;
+  /** Inode of the network namespace in which the node was opened, or null. */
+  readonly openedNetns: number | null;
+}
+
+/** Names a slot, to compare it from scan to scan. */
+export function slotKey({ pid, startTime, tid, fd }: Slot): string {
+  return `${pid}.${startTime}.${tid ?? ''}.${fd}`;
+}

@@ -1,0 +1,102 @@
+/** Makes bindings of accounted devices. Pure. */
+import { resourceName, type Device } from '../model/device.js';
+import type { Binding } from '../model/binding.js';
+import type { Holder, HolderFd, Workload } from '../model/holder.js';
+import type { AccountedDevice, Accounts } from './accounts.js';
+import type { Attachment } from './attachment.js';
+import type { NetnsBook } from './netns-book.js';
+import type { OpenFile } from './open-files.js';
+import type { PlacedDevice } from './place.js';
+import type { ProcessFacts } from './process-facts.js';
+
+/** What bindings are made of, beside the devices. */
+export interface BindingSources {
+  readonly book: NetnsBook;
+  readonly processes: ReadonlyMap<number, ProcessFacts>;
+  readonly queueIds: ReadonlyMap<OpenFile, string>;
+  readonly candidates: Accounts['candidates'];
+  readonly workloadOf: (process: ProcessFacts) => Workload | null;
+}
+
+export function bindingOf(accounted: AccountedDevice, sources: BindingSources): Binding {
+  const { placed, openFiles, account, judgement } = accounted;
+  const device = deviceOf(placed, sources.book);
+  return {
+    name: resourceName(device.netns, device.ifindex),
+    device,
+    holders: holdersOf(openFiles, sources),
+    verdict: judgement.verdict,
+    hints: [],
+    reasons: judgement.reasons,
+    queues: { attached: account.attached, disabled: account.disabled, found: openFiles.length },
+  };
+}
+
+function deviceOf({ netns, device }: PlacedDevice, book: NetnsBook): Device {
+  const { link, driver, master } = device;
+  const { tun } = link;
+  return {
+    name: link.name,
+    ifindex: link.ifindex,
+    kind:
+      driver === 'macvtap'
+        ? 'MACVTAP'
+        : driver === 'ipvtap'
+          ? 'IPVTAP'
+          : tun?.tap === true
+            ? 'TAP'
+            : 'TUN',
+    netns: book.get(netns.inode),
+    hardwareAddress: link.hardwareAddress,
+    mtu: link.mtu,
+    up: link.up,
+    master,
+    // A macvtap or ipvtap link stays until it is deleted, and any number of files may attach.
+    persistent: tun?.persistent ?? true,
+    multiQueue: tun?.multiQueue ?? true,
+    packetInfo: tun?.packetInfo ?? false,
+    vnetHdr: tun?.vnetHdr ?? false,
+    ownerUid: tun?.owner ?? null,
+    groupGid: tun?.group ?? null,
+    alias: link.alias,
+    statistics: link.statistics,
+  };
+}
+
+function holdersOf(openFiles: readonly OpenFile[], sources: BindingSources): Holder[] {
+  const fds = new Map<number, HolderFd[]>();
+  for (const file of openFiles) {
+    const queue = sources.queueIds.get(file)!;
+    for (const attachment of file) {
+      const ofProcess = fds.get(attachment.pid);
+      const fd = fdOf(attachment, queue, sources);
+      if (ofProcess === undefined) fds.set(attachment.pid, [fd]);
+      else ofProcess.push(fd);
+    }
+  }
+  const holders: Holder[] = [];
+  for (const [pid, ofProcess] of fds) {
+    const facts = sources.processes.get(pid);
+    if (facts === undefined) continue;
+    const { netnsInode, ...process } = facts;
+    holders.push({
+      process: { ...process, netns: netnsInode === null ? null : sources.book.get(netnsInode) },
+      workload: sources.workloadOf(facts),
+      fds: ofProcess.sort((a, b) => (a.tid ?? 0) - (b.tid ?? 0) || a.fd - b.fd),
+    });
+  }
+  return holders.sort((a, b) => a.process.pid - b.process.pid);
+}
+
+function fdOf(attachment: Attachment, queue: string, sources: BindingSources): HolderFd {
+  const { fd, tid, detached, openedNetns, deviceNetns } = attachment;
+  return {
+    fd,
+    tid,
+    queue,
+    detached,
+    openedIn: openedNetns === null ? null : sources.book.get(openedNetns),
+    evidence: deviceNetns === null ? 'NAME' : 'IOCTL',
+    candidates: deviceNetns === null ? (sources.candidates.get(attachment) ?? 0) : 0,
+  };
+}

@@ -1,0 +1,78 @@
+/** The host that is looked at: where its /proc is, and what does not change while we run. */
+import { release } from 'node:os';
+import { isKernelError } from '../kernel/kernel-error.js';
+import { nsfsDevice, ownNetnsInode } from '../kernel/netns.js';
+import { readCharacterMajors } from '../kernel/proc-devices.js';
+import { TUN_MAJOR, TUN_MINOR } from '../kernel/tun.js';
+import type { FdTargets } from '../kernel/proc-fd.js';
+import { linux, type Linux } from './linux.js';
+
+/** The driver behind a device node. */
+export type Driver = 'tun' | 'macvtap' | 'ipvtap';
+
+export interface Host {
+  readonly linux: Linux;
+  /** Usually `/proc`. */
+  readonly procRoot: string;
+  /** Inode of the network namespace that tapmap was started in. */
+  readonly ownNetns: number;
+  /** Inode of the mount namespace that tapmap runs in. */
+  readonly ownMountNamespace: number;
+  /** Process whose copies of descriptors are no holders: this one. */
+  readonly ownPid: number;
+  /** What the finder looks for in descriptor tables, as of now: drivers may be loaded later. */
+  readonly targets: () => FdTargets;
+  /** Drivers whose devices can be there, as of the last `targets()`. */
+  readonly drivers: () => readonly Driver[];
+  /**
+   * Whether the kernel counts the queue of a single-queue device. Since 6.9; before, it says 1
+   * whether the device is held or not (tun_get_channels of drivers/net/tun.c).
+   */
+  readonly countsSingleQueue: boolean;
+  /** Driver of a device number that the finder found. */
+  readonly driverOf: (major: number) => Driver;
+}
+
+export function thisHost(procRoot = '/proc', kernel: Linux = linux): Host {
+  const nsfs = nsfsDevice();
+  let majors = new Map<Driver, number>();
+  return {
+    linux: kernel,
+    procRoot,
+    ownNetns: ownNetnsInode(),
+    ownMountNamespace: kernel.statusOfPath('/proc/self/ns/mnt').inode,
+    ownPid: process.pid,
+    targets: () => {
+      majors = readMajors(procRoot);
+      return { major: TUN_MAJOR, minor: TUN_MINOR, majors: [...majors.values()], nsfs };
+    },
+    drivers: () => ['tun', ...majors.keys()],
+    countsSingleQueue: kernelIsAtLeast(6, 9),
+    driverOf: (major) => [...majors].find(([, number]) => number === major)?.[0] ?? 'tun',
+  };
+}
+
+function readMajors(procRoot: string): Map<Driver, number> {
+  const all = readCharacterMajors(procRoot);
+  const majors = new Map<Driver, number>();
+  for (const driver of ['macvtap', 'ipvtap'] as const) {
+    const major = all.get(driver);
+    if (major !== undefined) majors.set(driver, major);
+  }
+  return majors;
+}
+
+function kernelIsAtLeast(major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = release().split('.').map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+/** Errors that mean that the process, thread or file has gone: nothing is lost by passing on. */
+export function isGone(error: unknown): boolean {
+  return isKernelError(error, 'ENOENT', 'ESRCH', 'EBADF');
+}
+
+/** Errors that mean that the kernel does not let us look. */
+export function isRefused(error: unknown): boolean {
+  return isKernelError(error, 'EACCES', 'EPERM', 'ENOSYS');
+}

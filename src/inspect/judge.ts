@@ -1,0 +1,88 @@
+/** The verdict on one device: what the kernel counts, held against what was found. Pure. */
+import type { Reason, Verdict } from '../model/verdict.js';
+
+export interface Account {
+  /** Attached enabled queues as the kernel counts them; null where it does not tell. */
+  readonly attached: number | null;
+  /** Attached detached queues as the kernel counts them; null where it does not tell. */
+  readonly disabled: number | null;
+  /** Whether more than one queue may attach. */
+  readonly multiQueue: boolean;
+  /** Whether the device outlives its last queue; one that does not is held by something. */
+  readonly persistent: boolean;
+  /** Distinct open files that are proven to be attached: enabled, detached. */
+  readonly enabledFound: number;
+  readonly detachedFound: number;
+  /** Descriptors whose name matches, and that may belong to this device or to another. */
+  readonly nameOnly: number;
+  /** Processes that could not be looked at. */
+  readonly processesDenied: number;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+  /** Count and findings agree: a second look would say the same. */
+  readonly settled: boolean;
+}
+
+export function judge(account: Account): Judgement {
+  const { attached, disabled, enabledFound, detachedFound } = account;
+  if (attached === null || disabled === null) return judgeUncounted(account);
+  if (enabledFound > attached || detachedFound > disabled) {
+    return unknown(
+      'CHANGING',
+      `the kernel counts ${attached + disabled} queues, but ${enabledFound + detachedFound} open files were found on the device while it changed`,
+      false,
+    );
+  }
+  if (enabledFound === attached && detachedFound === disabled) {
+    const verdict = attached > 0 ? 'HELD' : disabled > 0 ? 'KEPT' : 'UNHELD';
+    return { verdict, reasons: [], settled: true };
+  }
+  return judgeMissing(account, attached + disabled - enabledFound - detachedFound);
+}
+
+/** Whether the proven findings leave no room for descriptors that only match by name. */
+export function isFullyExplained(account: Account): boolean {
+  return account.attached === account.enabledFound && account.disabled === account.detachedFound;
+}
+
+/** More queues are attached than were found. */
+function judgeMissing(account: Account, missing: number): Judgement {
+  if (account.nameOnly > 0) return nameOnly(account);
+  if (account.processesDenied > 0) {
+    return unknown(
+      'PROCESS_DENIED',
+      `the holder of ${queues(missing)} was not found, and ${account.processesDenied} processes could not be looked at`,
+      false,
+    );
+  }
+  return { verdict: 'HIDDEN', reasons: [], settled: false };
+}
+
+function judgeUncounted(account: Account): Judgement {
+  const { enabledFound, detachedFound, multiQueue, persistent } = account;
+  // The one queue that a single-queue device can have was found.
+  if (!multiQueue && enabledFound === 1) return { verdict: 'HELD', reasons: [], settled: true };
+  if (account.nameOnly > 0) return nameOnly(account);
+  if (enabledFound + detachedFound === 0 && !persistent) return judgeMissing(account, 1);
+  return unknown(
+    'QUEUE_COUNT_UNAVAILABLE',
+    'the kernel does not tell how many queues are attached to this device',
+    true,
+  );
+}
+
+function nameOnly({ nameOnly }: Account): Judgement {
+  const what = nameOnly === 1 ? 'a descriptor matches' : `${nameOnly} descriptors match`;
+  return unknown('NAME_ONLY', `${what} by name, but its namespace could not be learned`, true);
+}
+
+function unknown(code: Reason['code'], detail: string, settled: boolean): Judgement {
+  return { verdict: 'UNKNOWN', reasons: [{ code, detail }], settled };
+}
+
+function queues(count: number): string {
+  return count === 1 ? '1 queue' : `${count} queues`;
+}

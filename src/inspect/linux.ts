@@ -1,0 +1,95 @@
+/**
+ * All that inspection asks of the kernel, as one value: a test hands in the same with one call
+ * replaced, to make something happen between two steps.
+ */
+import { readdirSync } from 'node:fs';
+import { combinedChannels, openEthtoolSocket } from '../kernel/ethtool.js';
+import { close, readLink, statusOf, statusOfPath } from '../kernel/descriptor.js';
+import { compareOpenFiles, sharesFdTable } from '../kernel/kcmp.js';
+import { inNetns, isNetns, netnsCookie, openNetns } from '../kernel/netns.js';
+import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../kernel/pidfd.js';
+import { walkFdTable } from '../kernel/proc-fd.js';
+import { readCgroup } from '../kernel/proc-pid-cgroup.js';
+import { readCommandLine } from '../kernel/proc-pid-cmdline.js';
+import { readFdinfoInterface } from '../kernel/proc-pid-fdinfo.js';
+import { readNetnsMounts } from '../kernel/proc-pid-mountinfo.js';
+import { readPidStat } from '../kernel/proc-pid-stat.js';
+import { readPidStatus } from '../kernel/proc-pid-status.js';
+import { dumpLinks, openRouteSocket, readLinkByIndex } from '../kernel/rtnetlink.js';
+import { tunDeviceNetns, tunInterface, tunOpenedNetns } from '../kernel/tun.js';
+
+export interface Linux {
+  readonly listNumbers: (directory: string) => number[];
+  readonly walkFdTable: typeof walkFdTable;
+  readonly statusOf: typeof statusOf;
+  readonly statusOfPath: typeof statusOfPath;
+  readonly readLink: typeof readLink;
+  readonly close: typeof close;
+  readonly pidfdOpen: typeof pidfdOpen;
+  readonly pidfdOpenThread: typeof pidfdOpenThread;
+  readonly pidfdStands: typeof pidfdStands;
+  readonly pidfdGetfd: typeof pidfdGetfd;
+  readonly compareOpenFiles: typeof compareOpenFiles;
+  readonly sharesFdTable: typeof sharesFdTable;
+  readonly tunInterface: typeof tunInterface;
+  readonly tunDeviceNetns: typeof tunDeviceNetns;
+  readonly tunOpenedNetns: typeof tunOpenedNetns;
+  readonly readFdinfoInterface: typeof readFdinfoInterface;
+  readonly readPidStat: typeof readPidStat;
+  readonly readPidStatus: typeof readPidStatus;
+  readonly readCommandLine: typeof readCommandLine;
+  readonly readCgroup: typeof readCgroup;
+  readonly readNetnsMounts: typeof readNetnsMounts;
+  readonly openNetns: typeof openNetns;
+  readonly isNetns: typeof isNetns;
+  readonly inNetns: typeof inNetns;
+  readonly netnsCookie: typeof netnsCookie;
+  readonly openRouteSocket: typeof openRouteSocket;
+  readonly dumpLinks: typeof dumpLinks;
+  readonly readLinkByIndex: typeof readLinkByIndex;
+  readonly openEthtoolSocket: typeof openEthtoolSocket;
+  readonly combinedChannels: typeof combinedChannels;
+}
+
+/** Entries of a directory that are numbers: processes of /proc, threads of /proc/PID/task. */
+function listNumbers(directory: string): number[] {
+  const numbers: number[] = [];
+  for (const name of readdirSync(directory)) {
+    const number = Number(name);
+    if (number > 0) numbers.push(number);
+  }
+  return numbers;
+}
+
+export const linux: Linux = {
+  listNumbers,
+  walkFdTable,
+  statusOf,
+  statusOfPath,
+  readLink,
+  close,
+  pidfdOpen,
+  pidfdOpenThread,
+  pidfdStands,
+  pidfdGetfd,
+  compareOpenFiles,
+  sharesFdTable,
+  tunInterface,
+  tunDeviceNetns,
+  tunOpenedNetns,
+  readFdinfoInterface,
+  readPidStat,
+  readPidStatus,
+  readCommandLine,
+  readCgroup,
+  readNetnsMounts,
+  openNetns,
+  isNetns,
+  inNetns,
+  netnsCookie,
+  openRouteSocket,
+  dumpLinks,
+  readLinkByIndex,
+  openEthtoolSocket,
+  combinedChannels,
+};

@@ -1,0 +1,56 @@
+/** One look at the host: find, resolve, take the census, list links, place. No verdicts yet. */
+import type { Attachment } from './attachment.js';
+import type { Finder, Finds, ThreadScope } from './find.js';
+import type { Host } from './host.js';
+import { takeCensus, type Census } from './netns-census.js';
+import { NetnsFiles } from './netns-files.js';
+import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
+import { Pace } from './pace.js';
+import { place, type Placement } from './place.js';
+import type { ProcessFacts } from './process-facts.js';
+import { resolveTable } from './resolve.js';
+
+export interface Look {
+  readonly finds: Finds;
+  readonly census: Census;
+  /** Namespaces whose links were listed, by inode. */
+  readonly namespaces: ReadonlyMap<number, NetnsLinks>;
+  /** Namespaces that refused, with the symbolic errno. */
+  readonly netnsDenied: ReadonlyMap<number, string>;
+  /** Processes that have descriptors attached to devices, by pid. */
+  readonly processes: ReadonlyMap<number, ProcessFacts>;
+  readonly unattached: number;
+  readonly placement: Placement;
+}
+
+export async function look(host: Host, finder: Finder, threads: ThreadScope): Promise<Look> {
+  const pace = new Pace();
+  const files = new NetnsFiles(host);
+  try {
+    const finds = await finder.find(host, threads, pace);
+    const attachments: Attachment[] = [];
+    const processes = new Map<number, ProcessFacts>();
+    let unattached = 0;
+    for (const table of finds.tables) {
+      await pace.rest();
+      const resolved = resolveTable(host, table, files);
+      for (const attachment of resolved.attachments) attachments.push(attachment);
+      if (resolved.process !== null) processes.set(table.pid, resolved.process);
+      unattached += resolved.unattached;
+    }
+    const census = await takeCensus(host, finds, files, pace);
+    const namespaces = new Map<number, NetnsLinks>();
+    const netnsDenied = new Map<number, string>();
+    for (const entry of census.values()) {
+      await pace.rest();
+      const answer = readNetnsLinks(host, entry, files);
+      if (answer === null) continue;
+      if ('errno' in answer) netnsDenied.set(answer.inode, answer.errno);
+      else namespaces.set(answer.inode, answer);
+    }
+    const placement = place(attachments, namespaces);
+    return { finds, census, namespaces, netnsDenied, processes, unattached, placement };
+  } finally {
+    files.close();
+  }
+}

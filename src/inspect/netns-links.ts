@@ -1,0 +1,142 @@
+/** Asks one network namespace for its tun, macvtap and ipvtap devices. */
+import { isKernelError, KernelError } from '../kernel/kernel-error.js';
+import type { Link } from '../kernel/link-message.js';
+import { nsfsDevice } from '../kernel/netns.js';
+import type { Master } from '../model/device.js';
+import type { Driver, Host } from './host.js';
+import type { CensusEntry } from './netns-census.js';
+import type { NetnsFiles } from './netns-files.js';
+
+/** A device, and how many queues the kernel counts on it. */
+export interface DeviceLink {
+  readonly driver: Driver;
+  readonly link: Link;
+  readonly master: Master | null;
+  /** Null where the kernel does not tell. */
+  readonly attached: number | null;
+  readonly disabled: number | null;
+}
+
+export interface NetnsLinks {
+  readonly inode: number;
+  readonly cookie: string | null;
+  readonly devices: DeviceLink[];
+}
+
+/** What could be learned of one namespace: its links, or the symbolic errno that kept us out. */
+export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno: string } | null;
+
+const nsfs = nsfsDevice();
+
+/** Null when what was taken for a network namespace is gone or is a namespace of another type. */
+export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsAnswer {
+  const { linux } = host;
+  const { inode } = entry;
+  try {
+    if (inode === host.ownNetns) return askNetns(host, inode);
+    const held = tunFiles.fdOf(inode);
+    if (held !== undefined) return linux.inNetns(held, () => askNetns(host, inode));
+    const fd = enter(host, entry);
+    if (fd === null) return null;
+    try {
+      return linux.inNetns(fd, () => askNetns(host, inode));
+    } finally {
+      linux.close(fd);
+    }
+  } catch (error) {
+    if (isKernelError(error)) return { inode, errno: error.code };
+    throw error;
+  }
+}
+
+/** Opens the namespace by the first way that still leads there. Throws KernelError when refused. */
+function enter(host: Host, entry: CensusEntry): number | null {
+  const { linux, procRoot } = host;
+  const ways = [
+    ...entry.pids.map((pid) => ({ root: null, path: `${procRoot}/${pid}/ns/net` })),
+    ...entry.files,
+  ];
+  let refused: unknown = null;
+  for (const way of ways) {
+    let fd: number;
+    try {
+      fd = linux.openNetns(way, entry.inode, nsfs);
+    } catch (error) {
+      if (isKernelError(error, 'EACCES', 'EPERM')) refused = error;
+      continue;
+    }
+    if (!entry.maybeOther || linux.isNetns(fd)) return fd;
+    linux.close(fd);
+    return null;
+  }
+  if (refused !== null) throw refused as Error;
+  return null;
+}
+
+/** Attempts to get an answer from a namespace whose devices change under the question. */
+const ATTEMPTS = 5;
+
+/** With the thread in the namespace. Throws KernelError. */
+function askNetns(host: Host, inode: number): NetnsLinks {
+  const { linux } = host;
+  const route = linux.openRouteSocket();
+  try {
+    const ethtool = linux.openEthtoolSocket();
+    try {
+      const cookie = linux.netnsCookie(route);
+      for (let attempt = 1; ; attempt++) {
+        const devices = readDevices(host, route, ethtool);
+        if (devices !== null) return { inode, cookie, devices };
+        if (attempt === ATTEMPTS) throw new KernelError('RTM_GETLINK', 'EAGAIN');
+      }
+    } finally {
+      linux.close(ethtool);
+    }
+  } finally {
+    linux.close(route);
+  }
+}
+
+/** Null when a device went or was renamed between its name and its count. */
+function readDevices(host: Host, route: number, ethtool: number): DeviceLink[] | null {
+  const { linux } = host;
+  const masters = new Map<number, Master | null>();
+  const masterOf = (ifindex: number): Master | null => {
+    let master = masters.get(ifindex);
+    if (master === undefined) {
+      const link = linux.readLinkByIndex(route, ifindex);
+      master = link === null ? null : { name: link.name, ifindex };
+      masters.set(ifindex, master);
+    }
+    return master;
+  };
+  const devices: DeviceLink[] = [];
+  for (const driver of host.drivers()) {
+    for (const link of linux.dumpLinks(route, driver)) {
+      const queues = countQueues(host, ethtool, link);
+      if (queues === null) return null;
+      const master = link.master === null ? null : masterOf(link.master);
+      devices.push({ driver, link, master, ...queues });
+    }
+  }
+  return devices;
+}
+
+/** Null when there is no device of that name any more. */
+function countQueues(
+  host: Host,
+  ethtool: number,
+  { name, tun }: Link,
+): { attached: number | null; disabled: number | null } | null {
+  if (tun === null) return { attached: null, disabled: null };
+  // Of a multi-queue device the same message tells both: nothing can come between.
+  if (tun.queues !== null) return { attached: tun.queues, disabled: tun.disabledQueues };
+  // A queue of a single-queue device cannot be detached (tun_set_queue of drivers/net/tun.c).
+  if (!host.countsSingleQueue) return { attached: null, disabled: 0 };
+  try {
+    return { attached: host.linux.combinedChannels(ethtool, name), disabled: 0 };
+  } catch (error) {
+    if (isKernelError(error, 'ENODEV')) return null;
+    throw error;
+  }
+}

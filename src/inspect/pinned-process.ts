@@ -1,0 +1,34 @@
+/** Looks at one process while it is pinned, so that what is read is its own and not a successor's. */
+import type { Host } from './host.js';
+
+export interface PinnedProcess {
+  readonly pid: number;
+  readonly startTime: number;
+  /** `/proc/PID` */
+  readonly directory: string;
+  /** Its pidfd; for a thread with a table of its own, the thread's. */
+  readonly pidfd: number;
+}
+
+/**
+ * Runs `look` on the process. Null when the process has gone, or went while it was looked at: what
+ * `look` returned may then be a mixture. Throws KernelError: EPERM, ENOSYS (pidfd_open before 5.3),
+ * EINVAL (a thread before 6.9).
+ */
+export function withPinnedProcess<T>(
+  host: Host,
+  pid: number,
+  tid: number | null,
+  look: (process: PinnedProcess) => T,
+): T | null {
+  const { linux, procRoot } = host;
+  const pidfd = tid === null ? linux.pidfdOpen(pid) : linux.pidfdOpenThread(tid);
+  try {
+    const directory = `${procRoot}/${pid}`;
+    const { startTime } = linux.readPidStat(directory);
+    const result = look({ pid, startTime, directory, pidfd });
+    return linux.pidfdStands(pidfd) ? result : null;
+  } finally {
+    linux.close(pidfd);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Ids of open files. The kernel has none, so an open file is known by a descriptor that holds it: a
+ * new one is named after its oldest descriptor, so that servers and restarts agree, and keeps that
+ * name while any descriptor of it stays.
+ */
+import { slotKey, type Attachment } from './attachment.js';
+import type { OpenFile } from './open-files.js';
+
+interface Known {
+  readonly id: string;
+  readonly device: string;
+  readonly openedNetns: number | null;
+}
+
+export class QueueIds {
+  #known = new Map<string, Known>();
+
+  /**
+   * Names all open files of one scan: a list of files for each device key, the same key from scan to
+   * scan. Remembers them for the next one.
+   */
+  assign(devices: ReadonlyMap<string, readonly OpenFile[]>): Map<OpenFile, string> {
+    const ids = new Map<OpenFile, string>();
+    const used = new Set<string>();
+    const give = (file: OpenFile, id: string) => {
+      ids.set(file, id);
+      used.add(id);
+    };
+    // Where a descriptor number came to mean another file, the file that stayed on its device has
+    // the better claim to the name.
+    for (const moved of [false, true]) {
+      for (const [device, files] of devices) {
+        for (const file of files) {
+          if (ids.has(file)) continue;
+          const id = this.#kept(file, moved ? null : device, used);
+          if (id !== null) give(file, id);
+        }
+      }
+    }
+    for (const files of devices.values()) {
+      for (const file of files) if (!ids.has(file)) give(file, newId(file, used));
+    }
+    this.#remember(devices, ids);
+    return ids;
+  }
+
+  /** The id that a descriptor of the file had, on the same device unless `device` is null. */
+  #kept(file: OpenFile, device: string | null, used: Set<string>): string | null {
+    for (const attachment of file) {
+      const known = this.#known.get(slotKey(attachment));
+      if (known === undefined || used.has(known.id)) continue;
+      if (device !== null && known.device !== device) continue;
+      if (known.openedNetns === attachment.openedNetns) return known.id;
+    }
+    return null;
+  }
+
+  #remember(devices: ReadonlyMap<string, readonly OpenFile[]>, ids: Map<OpenFile, string>): void {
+    this.#known = new Map();
+    for (const [device, files] of devices) {
+      for (const file of files) {
+        const id = ids.get(file)!;
+        for (const attachment of file) {
+          const { openedNetns } = attachment;
+          this.#known.set(slotKey(attachment), { id, device, openedNetns });
+        }
+      }
+    }
+  }
+}
+
+function newId(file: OpenFile, used: Set<string>): string {
+  const oldest = file.reduce((a, b) => (byAge(a, b) <= 0 ? a : b));
+  const base = [oldest.startTime, oldest.tid ?? oldest.pid, oldest.fd]
+    .map((number) => number.toString(36))
+    .join('-');
+  let id = base;
+  for (let again = 2; used.has(id); again++) id = `${base}.${again}`;
+  return id;
+}
+
+function byAge(a: Attachment, b: Attachment): number {
+  return a.startTime - b.startTime || a.pid - b.pid || a.fd - b.fd;
+}

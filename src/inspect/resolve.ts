@@ -1,0 +1,168 @@
+/** Resolves descriptors that were found: asks each open file itself for its device. */
+import { isKernelError } from '../kernel/kernel-error.js';
+import type { Attachment, Slot } from './attachment.js';
+import type { TableFinds } from './find.js';
+import { isGone, isRefused, type Driver, type Host } from './host.js';
+import type { NetnsFiles } from './netns-files.js';
+import { withPinnedProcess, type PinnedProcess } from './pinned-process.js';
+import { readProcess, type ProcessFacts } from './process-facts.js';
+
+/** What the descriptors of one table turned out to be. */
+export interface ResolvedTable {
+  readonly attachments: Attachment[];
+  /** Descriptors that are open but attached to no device. */
+  readonly unattached: number;
+  /** Of the process; null when none of its descriptors is attached. */
+  readonly process: ProcessFacts | null;
+}
+
+const NOTHING: ResolvedTable = { attachments: [], unattached: 0, process: null };
+
+type Outcome = Attachment | 'unattached' | 'gone';
+
+/** A process that ends meanwhile has no descriptors: nothing is told of it. */
+export function resolveTable(host: Host, table: TableFinds, files: NetnsFiles): ResolvedTable {
+  try {
+    return (
+      withPinnedProcess(host, table.pid, table.tid, (process) =>
+        resolveIn(host, process, table, files),
+      ) ?? NOTHING
+    );
+  } catch (error) {
+    if (isGone(error)) return NOTHING;
+    // Neither pidfds nor pidfds of threads: the name is all there is.
+    if (isRefused(error) || isKernelError(error, 'EINVAL')) return resolveByName(host, table);
+    throw error;
+  }
+}
+
+function resolveIn(
+  host: Host,
+  process: PinnedProcess,
+  table: TableFinds,
+  files: NetnsFiles,
+): ResolvedTable {
+  return collect(host, process, table, (slot, driver, major, minor) =>
+    resolveDescriptor(host, process, slot, { driver, major, minor }, files),
+  );
+}
+
+/** Without a pidfd: start time before and after tells whether it was one process all along. */
+function resolveByName(host: Host, table: TableFinds): ResolvedTable {
+  const { linux, procRoot } = host;
+  const directory = `${procRoot}/${table.pid}`;
+  try {
+    const { startTime } = linux.readPidStat(directory);
+    const process = { pid: table.pid, startTime, directory };
+    const resolved = collect(host, process, table, (slot, driver) =>
+      nameOnly(host, directory, slot, driver),
+    );
+    return linux.readPidStat(directory).startTime === startTime ? resolved : NOTHING;
+  } catch (error) {
+    if (isGone(error)) return NOTHING;
+    throw error;
+  }
+}
+
+function collect(
+  host: Host,
+  process: Omit<PinnedProcess, 'pidfd'>,
+  table: TableFinds,
+  resolve: (slot: Slot, driver: Driver, major: number, minor: number) => Outcome,
+): ResolvedTable {
+  const attachments: Attachment[] = [];
+  let unattached = 0;
+  for (const { fd, major, minor } of table.devices) {
+    const slot = { pid: process.pid, startTime: process.startTime, tid: table.tid, fd };
+    const outcome = resolve(slot, host.driverOf(major), major, minor);
+    if (outcome === 'unattached') unattached++;
+    else if (outcome !== 'gone') attachments.push(outcome);
+  }
+  const facts = attachments.length === 0 ? null : readProcess(host, process);
+  return { attachments, unattached, process: facts };
+}
+
+function resolveDescriptor(
+  host: Host,
+  process: PinnedProcess,
+  slot: Slot,
+  node: { driver: Driver; major: number; minor: number },
+  files: NetnsFiles,
+): Outcome {
+  const { linux } = host;
+  let copy: number;
+  try {
+    copy = linux.pidfdGetfd(process.pidfd, slot.fd);
+  } catch (error) {
+    if (isGone(error)) return 'gone';
+    if (isRefused(error)) return nameOnly(host, process.directory, slot, node.driver);
+    throw error;
+  }
+  try {
+    const { rdevMajor, rdevMinor } = linux.statusOf(copy);
+    // The descriptor was closed and its number given to another file since it was found.
+    if (rdevMajor !== node.major || rdevMinor !== node.minor) return 'gone';
+    return askOpenFile(host, copy, slot, node.driver, files);
+  } finally {
+    // At once: as long as the copy is open, this process keeps the device alive.
+    linux.close(copy);
+  }
+}
+
+/** A device that is renamed or moved between two answers is asked again. */
+const ATTEMPTS = 8;
+
+function askOpenFile(
+  host: Host,
+  copy: number,
+  slot: Slot,
+  driver: Driver,
+  files: NetnsFiles,
+): Outcome {
+  const { linux } = host;
+  try {
+    const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
+    let { name, tap, detached } = linux.tunInterface(copy);
+    if (driver !== 'tun') {
+      return { ...slot, driver, name, tap: true, detached, deviceNetns: null, openedNetns };
+    }
+    let deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const again = linux.tunInterface(copy);
+      const netnsAgain = netnsOf(files, () => linux.tunDeviceNetns(copy));
+      ({ tap, detached } = again);
+      if (again.name === name && netnsAgain === deviceNetns) break;
+      ({ name } = again);
+      deviceNetns = netnsAgain;
+    }
+    return { ...slot, driver, name, tap, detached, deviceNetns, openedNetns };
+  } catch (error) {
+    // Attached to none, or the device was deleted under it: tun, and macvtap.
+    if (isKernelError(error, 'EBADFD', 'ENOLINK')) return 'unattached';
+    throw error;
+  }
+}
+
+/** Inode of a namespace that the file leads to; null when the kernel does not tell or not us. */
+function netnsOf(files: NetnsFiles, ask: () => number): number | null {
+  try {
+    return files.adopt(ask());
+  } catch (error) {
+    if (isKernelError(error, 'EPERM', 'EINVAL', 'ENOTTY')) return null;
+    throw error;
+  }
+}
+
+function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Outcome {
+  const task = slot.tid === null ? directory : `${directory}/task/${slot.tid}`;
+  try {
+    const name = host.linux.readFdinfoInterface(task, slot.fd);
+    if (name === null) return 'gone';
+    if (name === '') return 'unattached';
+    const unproven = { tap: null, detached: false, deviceNetns: null, openedNetns: null };
+    return { ...slot, driver, name, ...unproven };
+  } catch (error) {
+    if (isGone(error) || isRefused(error)) return 'gone';
+    throw error;
+  }
+}
