@@ -30,13 +30,18 @@ function median(samples: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? NaN) + upper) / 2 : upper;
 }
 
-/** Runs all contenders in turn (A B C A B C ...) and gives what each took. */
+/**
+ * Runs all contenders in turn (A B C A B C ...) and gives what each took.
+ * @throws the signal's reason, between two runs, once it is aborted
+ */
 export async function measure(
   contenders: readonly Contender[],
   progress: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<Measured[]> {
   for (const { name, warmups, run } of contenders) {
     for (let i = 0; i < warmups; i++) {
+      signal.throwIfAborted();
       progress(`warming up: ${name}`);
       await run();
     }
@@ -46,6 +51,7 @@ export async function measure(
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) {
       if (round >= contender.rounds) continue;
+      signal.throwIfAborted();
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`);
       samples.get(contender.name)?.push(await contender.run());
     }

@@ -66,6 +66,8 @@ int main(int argc, char **argv) {
     if (holders < 1 || holders > processes || fds < 3 + (taps + holders - 1) / holders)
         errx(2, "more taps than fit");
 
+    // An interrupt from the terminal is for whoever measures, who then ends the crowd and waits for it.
+    signal(SIGINT, SIG_IGN);
     // The parent of main is whoever measures: the crowd does not outlive it.
     die_with(getppid());
     struct rlimit limit = {.rlim_cur = fds + 16, .rlim_max = fds + 16};

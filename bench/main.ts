@@ -1,7 +1,7 @@
 // `npm run bench [-- --quick | --smoke]`: measures a full scan and its peers beside a crowd of
 // processes, prints a table and writes bench/out/bench.json. `--quick` leaves out `ip -d tuntap
 // show`, which is given minutes; `--smoke` only shows that all of it runs: a small crowd, no verdicts.
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,14 +24,15 @@ function say(line: string): void {
   process.stderr.write(`bench: ${line}\n`);
 }
 
-async function run({ quick, smoke }: Options): Promise<void> {
+async function run({ quick, smoke }: Options, abort: AbortSignal): Promise<void> {
   const size = smoke ? SMOKE : FULL;
   say(`starting ${size.processes} processes x ${size.fds} open files, ${size.taps} taps`);
   const crowd = await startCrowd(size);
   const walk = new Walk();
   try {
     const scanner = new Scanner(statSync(`/proc/${crowd.pid}/ns/net`).ino);
-    const measured = await measure(contenders({ quick, smoke }, crowd, walk, scanner), say);
+    const all = contenders({ quick, smoke }, crowd, walk, scanner, abort);
+    const measured = await measure(all, say, abort);
     // A scan that is fast and finds less is not fast.
     if (walk.tunFds !== size.taps || scanner.held !== size.taps) {
       throw new Error(
@@ -50,6 +51,7 @@ function contenders(
   crowd: Crowd,
   walk: Walk,
   scanner: Scanner,
+  abort: AbortSignal,
 ): Contender[] {
   const rounds = smoke ? 2 : 15;
   const all: Contender[] = [
@@ -57,12 +59,12 @@ function contenders(
     { name: SCAN, run: () => scanner.run(), rounds, warmups: 3 },
   ];
   for (const peer of peers(crowd.pid, !quick)) {
-    if (!isInstalled(peer)) {
+    if (!isInstalled(peer.needs)) {
       say(`left out: ${peer.name}: ${peer.needs} is not installed`);
       continue;
     }
     const peerRounds = smoke || peer.slow ? 1 : 3;
-    all.push({ name: peer.name, run: () => runPeer(peer), rounds: peerRounds, warmups: 0 });
+    all.push({ name: peer.name, run: () => runPeer(peer, abort), rounds: peerRounds, warmups: 0 });
   }
   return all;
 }
@@ -88,6 +90,8 @@ function report(size: CrowdSize, rows: readonly Row[], fdsSeen: number): void {
 function obstacle(): string | undefined {
   if (process.geteuid?.() !== 0)
     return 'root is needed, to make taps in a namespace and to see all';
+  if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun: no taps can be made';
+  if (!isInstalled('cc')) return 'no C compiler: install gcc (the command `cc`)';
   return undefined;
 }
 
@@ -99,9 +103,19 @@ const { values } = parseArgs({
 });
 const why = obstacle();
 if (why === undefined) {
-  // The crowd, the walk and any running peer end with this process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
-  await run(values);
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      say('interrupted: waiting for the crowd to end');
+      abort.abort();
+    });
+  }
+  try {
+    await run(values, abort.signal);
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+    process.exitCode = 130;
+  }
 } else {
   say(why);
   process.exitCode = 1;

@@ -14,16 +14,19 @@ export interface Peer {
   readonly slow: boolean;
 }
 
-/** Whether the peer can run here. */
-export function isInstalled({ needs }: Peer): boolean {
-  return spawnSync(needs, ['--version'], { stdio: 'ignore' }).error === undefined;
+/** Whether there is a command of that name. */
+export function isInstalled(command: string): boolean {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
 /** Peers whose last run was stopped at its limit: their figures are lower bounds. */
 export const cutShort = new Set<string>();
 
 /** Runs the peer once and gives the milliseconds it took. */
-export async function runPeer({ name, command: [file, ...args], limit }: Peer): Promise<number> {
+export async function runPeer(
+  { name, command: [file, ...args], limit }: Peer,
+  abort: AbortSignal,
+): Promise<number> {
   return await timed(async () => {
     const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -33,9 +36,9 @@ export async function runPeer({ name, command: [file, ...args], limit }: Peer): 
     let bytes = 0;
     child.stdout.on('data', (chunk: Buffer) => (bytes += chunk.length));
     const stop = (): void => void child.kill('SIGKILL');
-    process.on('exit', stop);
+    abort.addEventListener('abort', stop);
     const [, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    process.off('exit', stop);
+    abort.removeEventListener('abort', stop);
     if (signal !== null) cutShort.add(name);
     // A command that fails at once must not pass for a fast one.
     else if (bytes === 0) throw new Error(`${name} found nothing`);
