@@ -29,7 +29,7 @@ export function giveUpRoot(user: User): void {
 function remains(user: User): string | null {
   const status = readFileSync('/proc/self/status', 'latin1');
   const ids = (field: string): string =>
-    new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim() ?? '';
+    new RegExp(`^${field}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim() ?? '';
   // Real, effective, saved and file system id, see proc_pid_status(5).
   if (ids('Uid') !== Array(4).fill(user.uid).join('\t')) return 'user ids';
   if (ids('Gid') !== Array(4).fill(user.gid).join('\t')) return 'group ids';

@@ -41,10 +41,15 @@ export async function judge(path: string): Promise<SocketState> {
   }
 }
 
-/** Removes the socket, unless the name is another's by now. */
+/** Removes the socket, unless the name is another's by now or the rights to do so are gone. */
 export function removeSocketFile({ path, dev, ino }: SocketFile): void {
-  const file = fileAt(path);
-  if (file?.dev.toString() === dev && file.ino.toString() === ino) remove(path);
+  try {
+    const file = fileAt(path);
+    if (file?.dev.toString() === dev && file.ino.toString() === ino) remove(path);
+  } catch (error) {
+    // What is left is stale, and replaced by the next server.
+    if (errnoOf(error) === null) throw error;
+  }
 }
 
 /** Removes the name, if it is still there. */
