@@ -22,7 +22,25 @@ export interface ResponseStreamOptions {
   /** Takes an error that the client is not told of. */
   readonly onInternalError: (error: unknown) => void;
   /** The call is over, for whatever reason: release all that belongs to it. Called once. */
-  readonly onClose: () => void;
+  readonly onClose?: () => void;
+}
+
+/** The source of a list that is sent from its first message to its last. */
+export function sourceOf<Response>(
+  messages: Iterator<Outgoing<Response>>,
+): ResponseSource<Response> {
+  let ended = false;
+  return {
+    next: () => {
+      const result = messages.next();
+      if (result.done !== true) return result.value;
+      ended = true;
+      return null;
+    },
+    get ended() {
+      return ended;
+    },
+  };
 }
 
 /**
@@ -55,11 +73,6 @@ export class ResponseStream<Response> {
     call.on('cancelled', () => {
       this.#close();
     });
-    if (call.cancelled) this.#close();
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /** Sends what the source has, as far as there is room. To be called whenever it has something. */
@@ -125,7 +138,7 @@ export class ResponseStream<Response> {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopStallTimer();
-    this.#options.onClose();
+    this.#options.onClose?.();
   }
 
   #stopStallTimer(): void {

@@ -224,24 +224,28 @@ export interface WatchTapBindingsRequest {
   filter: TapBindingFilter[];
   /**
    * How much of each binding to send. Default: VIEW_BASIC. A change that does
-   * not show in the view is not sent.
+   * not show in the view is not sent, though its revision is reached: the next
+   * message of any kind tells it.
    */
   view: View;
   /**
    * `resume_token` of the last message that the client has dealt with, of this
    * or an earlier stream with the same `filter` and `view`, or of a
-   * ListTapBindings. When the server still knows the changes since then, they
-   * follow; otherwise a snapshot does, and `snapshot_begin.reason` says why.
+   * ListTapBindings. When the server still knows the changes since then, the
+   * stream begins with a `progress` at the token's revision and they follow,
+   * each revision as a batch of its own, and `coverage` if it changed since;
+   * otherwise a snapshot does, and `snapshot_begin.reason` says why.
    */
   resumeToken: string;
   /**
-   * Leave out the first snapshot: only changes from now on. Has no effect
-   * together with `resume_token`.
+   * Leave out the first snapshot: the stream begins with a `progress` at the
+   * current revision, and only changes from now on follow, those of the coverage
+   * included. Has no effect together with `resume_token`.
    */
   updatesOnly: boolean;
   /**
    * How often to send `progress` on an otherwise silent stream. Default: 30 s.
-   * From 0.1 s to 1 h.
+   * From 0.1 s to 1 h; anything else is INVALID_ARGUMENT.
    */
   progressInterval: Duration | undefined;
 }
@@ -257,7 +261,7 @@ export interface WatchTapBindingsResponse {
    * batch that goes on (`changes.more`): there is no resuming halfway.
    */
   resumeToken: string;
-  /** When the server observed what this message tells. */
+  /** When the server last observed what this message tells. */
   observeTime:
     | Date
     | undefined;
@@ -284,9 +288,11 @@ export interface WatchTapBindingsResponse {
     { $case: "progress"; value: Progress }
     | //
     /**
-     * What could not be seen has changed. Sent in each snapshot, and then when
-     * anything of it but the figures of the scan itself changes
-     * (`processes_seen`, `netns_seen`, `scan_time`, `scan_duration`).
+     * What could not be seen has changed. Sent in each snapshot just before
+     * `snapshot_end`, and then when anything of it but the figures of the scan
+     * itself changes (`processes_seen`, `netns_seen`, `scan_time`,
+     * `scan_duration`). It is no part of a revision: it may change while the
+     * revision does not.
      */
     { $case: "coverage"; value: Coverage }
     | undefined;
@@ -306,7 +312,7 @@ export interface SnapshotEnd {
 export interface Progress {
 }
 
-/** A batch of changes, to be applied at once. */
+/** A batch of changes, to be applied at once, or bindings of a snapshot. */
 export interface Changes {
   /** The changes, at most one for each binding. */
   changes: Change[];
@@ -327,14 +333,16 @@ export interface Change {
     | undefined;
   /**
    * For CHANGE_TYPE_MODIFIED: which fields of `binding` differ from before.
-   * Lists are named as a whole.
+   * Lists are named as a whole, and so is a message that was set or unset.
+   * `last_changed` is named too, as it differs.
    */
   changedFields:
     | string[]
     | undefined;
   /**
    * How many changes this one stands for: 1, or more for a client that did not
-   * read in time.
+   * read in time. Changes that the filter and the view hide are not counted. 1 in
+   * a snapshot.
    */
   coalesced: number;
   /**
@@ -342,19 +350,21 @@ export interface Change {
    * was moved here from another network namespace. Set only where that is
    * established: the same open file of the same process was on the device that
    * went and is on the one that came. The CHANGE_TYPE_REMOVED of that name is in
-   * the same batch.
+   * the same batch: it is empty for a device whose former state the filter hid.
    */
   movedFrom: string;
 }
 
 /**
  * Selects bindings. All fields that are set must match; an empty filter matches
- * every binding.
+ * every binding. The fields about a holder (`pid`, `uid`, `comm`, `container_id`,
+ * `pod_uid`, `vm_name`, `systemd_unit`) must all match one and the same holder.
  */
 export interface TapBindingFilter {
   /**
    * Name of the device as a glob: `*` any characters, `?` one character, `[a-c]`
-   * one of a set, `[!a-c]` one not of it, `\` takes the next one literally.
+   * one of a set, `[!a-c]` one not of it, `\` takes the next one literally. A `]`
+   * first in a set and a `-` first or last in it are literal.
    */
   deviceName: string;
   /** The device is of one of these kinds. */
@@ -376,7 +386,10 @@ export interface TapBindingFilter {
     | undefined;
   /** Command name of a holder as a glob. */
   comm: string;
-  /** Id of the container of a holder, or the first 12 or more characters of it. */
+  /**
+   * Id of the container of a holder, or the first 12 or more characters of it;
+   * what is shorter must be the whole id.
+   */
   containerId: string;
   /** Kubernetes pod uid of the container of a holder. */
   podUid: string;
@@ -1885,12 +1898,19 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
 /**
  * Tells which process is behind which TAP or TUN device of this host.
  *
- * Errors of both methods carry google.rpc.ErrorInfo with the domain `tapmap`.
+ * Errors of both methods carry google.rpc.ErrorInfo with the domain `tapmap` and
+ * one of these reasons.
  *
- * - INVALID_ARGUMENT: a field of the request does not parse; google.rpc.BadRequest
- *   names it.
- * - UNAVAILABLE: the server is starting (no scan has finished yet) or draining.
- *   Try again; google.rpc.RetryInfo says when.
+ * - INVALID_ARGUMENT, `INVALID_REQUEST`: a field of the request does not parse;
+ *   google.rpc.BadRequest names it.
+ * - UNAVAILABLE, `STARTING` (no scan has finished yet), `DRAINING` (the server is
+ *   about to end), `SCAN_FAILED` (the scan of `fresh` could not be had). Try
+ *   again; google.rpc.RetryInfo says when.
+ * - RESOURCE_EXHAUSTED, `TOO_MANY_WATCHERS`: the server has as many watch streams
+ *   as it allows. Try again; google.rpc.RetryInfo says when.
+ * - ABORTED, `NOT_READING`: the client took nothing of what was sent for a minute.
+ *   A watcher may resume at once.
+ * - INTERNAL, `INTERNAL`: a defect of the server.
  */
 export type TapBindingServiceService = typeof TapBindingServiceService;
 export const TapBindingServiceService = {
@@ -1920,8 +1940,8 @@ export const TapBindingServiceService = {
    * the stream has, after each revision, exactly what ListTapBindings says at
    * that revision.
    *
-   * A client that does not read gets changes coalesced, never dropped. One that
-   * does not read for a minute is ended with ABORTED.
+   * A client that does not read in time gets changes coalesced, never dropped. One
+   * that takes nothing for a minute is ended with ABORTED.
    */
   watchTapBindings: {
     path: "/tapmap.v1.TapBindingService/WatchTapBindings" as const,
@@ -1953,8 +1973,8 @@ export interface TapBindingServiceServer extends UntypedServiceImplementation {
    * the stream has, after each revision, exactly what ListTapBindings says at
    * that revision.
    *
-   * A client that does not read gets changes coalesced, never dropped. One that
-   * does not read for a minute is ended with ABORTED.
+   * A client that does not read in time gets changes coalesced, never dropped. One
+   * that takes nothing for a minute is ended with ABORTED.
    */
   watchTapBindings: handleServerStreamingCall<WatchTapBindingsRequest, WatchTapBindingsResponse>;
 }
@@ -1984,8 +2004,8 @@ export interface TapBindingServiceClient extends Client {
    * the stream has, after each revision, exactly what ListTapBindings says at
    * that revision.
    *
-   * A client that does not read gets changes coalesced, never dropped. One that
-   * does not read for a minute is ended with ABORTED.
+   * A client that does not read in time gets changes coalesced, never dropped. One
+   * that takes nothing for a minute is ended with ABORTED.
    */
   watchTapBindings(
     request: WatchTapBindingsRequest,

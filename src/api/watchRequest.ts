@@ -1,0 +1,82 @@
+/** What a watcher asks for, and from where it goes on. */
+import type { Duration } from '../gen/google/protobuf/duration.js';
+import type { WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
+import { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
+import type { BindingStore } from '../store/bindingStore.js';
+import type { ChangeBatch } from '../store/journal.js';
+import type { FieldViolation } from './error.js';
+import { throwViolations } from './error.js';
+import { parseFilters } from './filter.js';
+import type { Selection } from './pendingChanges.js';
+import type { ResumePoint } from './resumeToken.js';
+import { decodeResumeToken } from './resumeToken.js';
+import { parseView } from './view.js';
+
+const PROGRESS_DEFAULT_MS = 30_000;
+const PROGRESS_MIN_MS = 100;
+const PROGRESS_MAX_MS = 3_600_000;
+
+export interface WatchPlan {
+  readonly selection: Selection;
+  /** Null: none was given. */
+  readonly resumeFrom: ResumePoint | null;
+  readonly updatesOnly: boolean;
+  readonly progressMs: number;
+}
+
+/** How the stream begins. */
+export type WatchStart =
+  | { readonly kind: 'snapshot'; readonly reason: SnapshotReason }
+  | { readonly kind: 'resume'; readonly from: ResumePoint; readonly missed: readonly ChangeBatch[] }
+  | { readonly kind: 'updatesOnly' };
+
+/** Throws ApiError INVALID_REQUEST. */
+export function parseWatchRequest(request: WatchTapBindingsRequest): WatchPlan {
+  const violations: FieldViolation[] = [];
+  const matches = parseFilters(request.filter, violations);
+  const view = parseView(request.view, violations);
+  const resumeFrom = parseResumeToken(request.resumeToken, violations);
+  const progressMs = parseProgressInterval(request.progressInterval, violations);
+  throwViolations(violations);
+  return { selection: { matches, view }, resumeFrom, updatesOnly: request.updatesOnly, progressMs };
+}
+
+export function watchStart(
+  { resumeFrom, updatesOnly }: WatchPlan,
+  store: BindingStore,
+): WatchStart {
+  if (resumeFrom === null) {
+    if (updatesOnly) return { kind: 'updatesOnly' };
+    return { kind: 'snapshot', reason: SnapshotReason.SNAPSHOT_REASON_INITIAL };
+  }
+  if (resumeFrom.epoch !== store.epoch) {
+    return { kind: 'snapshot', reason: SnapshotReason.SNAPSHOT_REASON_EPOCH_CHANGED };
+  }
+  const missed = store.changesSince(resumeFrom.revision);
+  if (missed === null) {
+    return { kind: 'snapshot', reason: SnapshotReason.SNAPSHOT_REASON_JOURNAL_EXCEEDED };
+  }
+  return { kind: 'resume', from: resumeFrom, missed };
+}
+
+function parseResumeToken(token: string, violations: FieldViolation[]): ResumePoint | null {
+  if (token === '') return null;
+  const point = decodeResumeToken(token);
+  if (point === null) {
+    const description = 'is no token that a server of tapmap has given';
+    violations.push({ field: 'resume_token', description });
+  }
+  return point;
+}
+
+function parseProgressInterval(
+  interval: Duration | undefined,
+  violations: FieldViolation[],
+): number {
+  if (interval === undefined) return PROGRESS_DEFAULT_MS;
+  const milliseconds = Number(interval.seconds) * 1000 + interval.nanos / 1e6;
+  if (milliseconds < PROGRESS_MIN_MS || milliseconds > PROGRESS_MAX_MS) {
+    violations.push({ field: 'progress_interval', description: 'is not from 0.1 s to 1 h' });
+  }
+  return milliseconds;
+}

@@ -1,0 +1,187 @@
+/** One stream of WatchTapBindings, from its start to its end. */
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
+import type { StoreEvent } from '../store/bindingStore.js';
+import type { ChangeBatch } from '../store/journal.js';
+import { changeMessages } from './changeMessages.js';
+import type { ServiceContext } from './context.js';
+import { PendingChanges } from './pendingChanges.js';
+import type { ResponseSource } from './responseStream.js';
+import { ResponseStream } from './responseStream.js';
+import type { ResumePoint } from './resumeToken.js';
+import type { Position, WatchMessage } from './watchMessages.js';
+import {
+  batchMessages,
+  coverageChangedMessage,
+  progressMessage,
+  snapshotMessages,
+} from './watchMessages.js';
+import type { WatchPlan, WatchStart } from './watchRequest.js';
+
+export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
+  readonly #context: ServiceContext;
+  readonly #plan: WatchPlan;
+  readonly #stream: ResponseStream<WatchTapBindingsResponse>;
+  readonly #onClose: () => void;
+  readonly #pending: PendingChanges;
+  /** Messages that must follow one another: a snapshot, a batch, missed batches. */
+  #sequence: Iterator<WatchMessage> | null = null;
+  /** What is sent once `#sequence` is and nothing is pending. */
+  #revision: number;
+  #observedAt: number;
+  #coverageRevision: number;
+  #progressDue = false;
+  #progressTimer: NodeJS.Timeout | null = null;
+  #unsubscribe: (() => void) | null = null;
+  #ended = false;
+
+  /** `onClose` is called once, when the stream is over for whatever reason. */
+  constructor(
+    context: ServiceContext,
+    call: ServerWritableStream<unknown, WatchTapBindingsResponse>,
+    plan: WatchPlan,
+    onClose: () => void,
+  ) {
+    const { store } = context;
+    this.#context = context;
+    this.#plan = plan;
+    this.#onClose = onClose;
+    this.#pending = new PendingChanges(plan.selection);
+    this.#revision = store.revision;
+    this.#observedAt = store.observedAt;
+    this.#coverageRevision = store.coverageRevision;
+    this.#stream = new ResponseStream(call, this, {
+      limits: context.limits,
+      onInternalError: (error) => {
+        context.log(error, 'WatchTapBindings');
+      },
+      onClose: () => {
+        this.#close();
+      },
+    });
+  }
+
+  /** Begins to send. What the store is told from now on follows. */
+  start(start: WatchStart): void {
+    this.#sequence = this.#firstMessages(start);
+    this.#unsubscribe = this.#context.store.subscribe((event) => {
+      this.#note(event);
+    });
+    this.#progressTimer = setTimeout(() => {
+      this.#progressDue = true;
+      this.#stream.pump();
+    }, this.#plan.progressMs);
+    this.#stream.pump();
+  }
+
+  /** Sends what is pending and ends with status OK. */
+  drain(): void {
+    this.#unsubscribe?.();
+    this.#ended = true;
+    this.#stream.pump();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  next(): WatchMessage | null {
+    const message = this.#nextOfSequence() ?? this.#nextCoverage() ?? this.#nextProgress();
+    if (message !== null) {
+      this.#progressDue = false;
+      this.#progressTimer?.refresh();
+    }
+    return message;
+  }
+
+  #nextOfSequence(): WatchMessage | null {
+    while (true) {
+      const result = this.#sequence?.next();
+      if (result?.done === false) return result.value;
+      this.#sequence = null;
+      if (this.#pending.size === 0) return null;
+      this.#sequence = this.#batch(this.#pending, this.#position(this.#observedAt));
+    }
+  }
+
+  #nextCoverage(): WatchMessage | null {
+    const { store } = this.#context;
+    if (this.#coverageRevision === store.coverageRevision) return null;
+    this.#coverageRevision = store.coverageRevision;
+    const { coverage, observedAt } = store;
+    const position = this.#position(coverage.stale?.since ?? observedAt);
+    return coverageChangedMessage(position, coverage);
+  }
+
+  #nextProgress(): WatchMessage | null {
+    if (!this.#progressDue) return null;
+    return progressMessage(this.#position(this.#context.store.observedAt));
+  }
+
+  /** Takes the state of this moment; only the messages themselves are made later. */
+  #firstMessages(start: WatchStart): Iterator<WatchMessage> {
+    const { store } = this.#context;
+    switch (start.kind) {
+      case 'snapshot': {
+        const snapshot = store.snapshot();
+        return snapshotMessages(this.#context, snapshot, this.#plan.selection, start.reason);
+      }
+      case 'updatesOnly':
+        return [progressMessage(this.#position(store.observedAt))].values();
+      case 'resume':
+        this.#coverageRevision = start.from.coverageRevision;
+        return this.#resumed(start.from, start.missed);
+    }
+  }
+
+  /** Each missed revision as a batch of its own: they are known one by one, none is coalesced. */
+  *#resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Generator<WatchMessage> {
+    const seenAt = missed[0]?.previousObservedAt ?? this.#observedAt;
+    yield progressMessage({ ...from, observedAt: seenAt });
+    for (const { revision, observedAt, changes } of missed) {
+      const pending = new PendingChanges(this.#plan.selection);
+      pending.note(changes);
+      yield* this.#batch(pending, { ...from, revision, observedAt });
+    }
+  }
+
+  #batch(
+    pending: PendingChanges,
+    position: Position,
+  ): Iterator<WatchMessage> & Iterable<WatchMessage> {
+    const { selection } = this.#plan;
+    const changes = changeMessages(pending.take(), selection, this.#context.node);
+    return batchMessages(this.#context, changes, position);
+  }
+
+  #note({ batch }: StoreEvent): void {
+    try {
+      if (batch !== null) {
+        this.#pending.note(batch.changes);
+        this.#revision = batch.revision;
+        this.#observedAt = batch.observedAt;
+      }
+    } catch (error) {
+      // The store and the other watchers must not suffer.
+      this.#stream.fail(error);
+    }
+    this.#stream.pump();
+  }
+
+  #position(observedAt: number): Position {
+    return {
+      epoch: this.#context.store.epoch,
+      revision: this.#revision,
+      coverageRevision: this.#coverageRevision,
+      observedAt,
+    };
+  }
+
+  #close(): void {
+    this.#unsubscribe?.();
+    if (this.#progressTimer !== null) clearTimeout(this.#progressTimer);
+    this.#sequence = null;
+    this.#pending.take();
+    this.#onClose();
+  }
+}
