@@ -17,12 +17,6 @@ switch (role) {
     process.exit(await runProbe(config));
     break;
   }
-  case 'probe': {
-    process.title = 'tapmap probe';
-    const { runProbe } = await import('./probe/run.js');
-    process.exit(await runProbe(config));
-    break;
-  }
   case 'serve':
     process.title = 'tapmap serve';
     await command();
