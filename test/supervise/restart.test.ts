@@ -1,11 +1,31 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, describe, it } from 'node:test';
-import { watchForLeaks } from '../stage/leaks.js';
+import { promisify } from 'node:util';
+import { DEVICE_PREFIX, watchForLeaks } from '../stage/leaks.js';
 import { until } from '../stage/until.js';
 import { connect, list, Watch } from './client.js';
 import { isAlive, Serve } from './serve.js';
 
 const PATIENCE = 30_000;
+
+const run = promisify(execFile);
+
+async function tuntap(action: 'add' | 'del', device: string): Promise<void> {
+  await run('ip', ['tuntap', action, device, 'mode', 'tap']);
+}
+
+/** Why no device can be made here, or false. */
+async function kernelRefuses(): Promise<string | false> {
+  const device = `${DEVICE_PREFIX}try`;
+  try {
+    await tuntap('add', device);
+    await tuntap('del', device);
+    return false;
+  } catch {
+    return 'no TAP device can be made here';
+  }
+}
 
 /** Ends with the view live and showing exactly these devices. */
 async function settles(watch: Watch, devices: readonly string[]): Promise<void> {
@@ -15,6 +35,8 @@ async function settles(watch: Watch, devices: readonly string[]): Promise<void> 
     PATIENCE,
   );
 }
+
+const noDevices = await kernelRefuses();
 
 describe('a probe that dies', () => {
   const checkLeaks = watchForLeaks();
@@ -30,9 +52,10 @@ describe('a probe that dies', () => {
 
     for (let round = 1; round <= 10; round++) {
       const probe = await serve.running('probe');
+      process.kill(probe, 'SIGKILL');
+      await until('it is dead', () => !isAlive(probe));
       // Changes while nobody looks.
       serve.tell({ devices: [`tap${round}`] });
-      process.kill(probe, 'SIGKILL');
       await serve.other('probe', probe);
       await settles(watch, [`tap${round}`]);
     }
@@ -60,6 +83,43 @@ describe('a probe that dies', () => {
     client.close();
   });
 
+  it(
+    'ten times, and hangs once, is no different for the devices of the kernel',
+    {
+      skip: noDevices,
+    },
+    async () => {
+      await using serve = new Serve({ realProbe: true, probeSilence: 2000 });
+      await serve.serving();
+      const client = connect(`unix://${serve.socket}`);
+      const watch = new Watch(client);
+      await until('the snapshot is complete', () => watch.inSync, PATIENCE);
+      const others = watch.devices.filter((name) => !name.startsWith(DEVICE_PREFIX));
+      const settled = (device: string): Promise<void> => settles(watch, [...others, device].sort());
+
+      let device = '';
+      try {
+        for (let round = 0; round <= 10; round++) {
+          const probe = await serve.running('probe');
+          // The last one hangs.
+          process.kill(probe, round < 10 ? 'SIGKILL' : 'SIGSTOP');
+          if (device !== '') await tuntap('del', device);
+          device = `${DEVICE_PREFIX}${round}`;
+          await tuntap('add', device);
+          await serve.other('probe', probe);
+          await settled(device);
+        }
+      } finally {
+        await tuntap('del', device);
+      }
+      await settles(watch, others);
+      assert.ok(watch.stale.length >= 11, `stale ${watch.stale.length} times`);
+      assert.equal(watch.ended, null);
+      watch.cancel();
+      client.close();
+    },
+  );
+
   for (const mode of ['garbage', 'half', 'silent', 'crash'] as const) {
     it(`with ${mode} for a first word is replaced until one is well`, async () => {
       await using serve = new Serve({ devices: ['tap0'], probeSilence: 300 });
@@ -68,9 +128,11 @@ describe('a probe that dies', () => {
       const watch = new Watch(client);
       await until('the snapshot is complete', () => watch.inSync, PATIENCE);
 
-      serve.tell({ mode, devices: ['tap1'] });
+      serve.tell({ mode });
       let probe = await serve.running('probe');
       process.kill(probe, 'SIGKILL');
+      await until('it is dead', () => !isAlive(probe));
+      serve.tell({ devices: ['tap1'] });
       // Two in a row that never say anything sensible.
       for (let count = 0; count < 2; count++) probe = await serve.other('probe', probe);
       assert.deepEqual(watch.devices, ['tap0']);

@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly timing?: Partial<Timing>;
   readonly devices?: readonly string[];
   readonly mode?: Script['mode'];
+  /** Instead of the stand-in. */
+  readonly realProbe?: boolean;
 }
 
 export interface Ended {
@@ -54,7 +56,7 @@ export class Serve {
         probeSilence: options.probeSilence ?? 5000,
       },
       socketPaths: listen.flatMap((address) => /^unix:\/\/(.*)/.exec(address)?.slice(1) ?? []),
-      script: this.#script,
+      script: options.realProbe === true ? null : this.#script,
       timing: options.timing ?? {},
     };
     const main = new URL('serve-main.ts', import.meta.url).pathname;
