@@ -1,9 +1,9 @@
 /** Store, probe and gRPC put together: what the server does between start and end. */
 import type { Logger } from 'pino';
-import { DEFAULT_LIMITS } from '../api/limits.js';
-import { tapBindingService, type TapBindingService } from '../api/tapBindingService.js';
+import { tapBindingService } from '../api/service.js';
 import { BindingStore } from '../store/bindingStore.js';
 import { announcement } from './announcement.js';
+import { CallCount } from './call-count.js';
 import type { Config } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import type { Listener } from './listener.js';
@@ -12,6 +12,10 @@ import type { SupervisorLink } from './supervisor-link.js';
 
 /** How long to wait for a first scan before the start is announced without one. */
 const ANNOUNCE_MS = 5000;
+/** A probe that still starts may be silent longer than one that has spoken. */
+const FIRST_SILENCE = 3;
+/** How long connections may take to close once no call is left on them. */
+const CLOSE_MS = 500;
 
 export interface ServingOptions {
   readonly config: Config;
@@ -19,4 +23,94 @@ export interface ServingOptions {
   readonly log: Logger;
   /** Host name. */
   readonly node: string;
+}
+
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #feed: ProbeFeed;
+  readonly #grpc: GrpcServer;
+  readonly #calls = new CallCount();
+  readonly #draining = new AbortController();
+  #listeners: readonly Listener[] = [];
+  #announceTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+    const { config, link, log, node } = options;
+    const store = new BindingStore();
+    const next = config.probeSilence;
+    this.#feed = new ProbeFeed(store, { first: next * FIRST_SILENCE, next }, log, {
+      healthy: (probe) => {
+        link.report({ type: 'probe_healthy', probe });
+        this.#ready();
+      },
+      failed: (probe, reason) => {
+        link.report({ type: 'probe_failed', probe, reason });
+      },
+    });
+    const service = tapBindingService({
+      store,
+      node,
+      scanNow: (signal) => this.#feed.scanNow(signal),
+      lifecycle: { draining: this.#draining.signal },
+      log: (error, method) => {
+        log.error({ err: error, method }, 'call failed');
+      },
+    });
+    this.#grpc = new GrpcServer({
+      listTapBindings: this.#calls.counted(service.listTapBindings),
+      watchTapBindings: this.#calls.counted(service.watchTapBindings),
+    });
+  }
+
+  /** Answers on these, which are bound already. */
+  open(listeners: readonly Listener[]): void {
+    const { link, log } = this.#options;
+    this.#listeners = listeners;
+    link.onProbe((probe, channel) => {
+      this.#feed.adopt(probe, channel);
+    });
+    for (const listener of listeners) {
+      listener.open((connection) => {
+        this.#grpc.accept(connection);
+      });
+    }
+    const sockets = listeners.flatMap(({ file }) => (file === null ? [] : [file]));
+    link.report({ type: 'listening', sockets });
+    log.info({ addresses: listeners.map(({ address }) => address) }, 'listening');
+    this.#announceTimer = setTimeout(() => {
+      this.#announce(this.#feed.trouble ?? 'the probe has not spoken');
+    }, ANNOUNCE_MS);
+  }
+
+  /**
+   * Ends streams with OK and answers new calls with UNAVAILABLE; after `grace` milliseconds at most,
+   * whatever is left is cut off.
+   */
+  async drain(grace: number): Promise<void> {
+    this.#options.log.info('draining');
+    if (this.#announceTimer !== null) clearTimeout(this.#announceTimer);
+    this.#grpc.setServing(false);
+    this.#draining.abort();
+    await this.#calls.none(grace);
+    for (const listener of this.#listeners) listener.close();
+    await this.#grpc.shutdown(CLOSE_MS);
+    this.#feed.close();
+  }
+
+  #ready(): void {
+    if (this.#draining.signal.aborted) return;
+    this.#grpc.setServing(true);
+    this.#announce(null);
+  }
+
+  /** Once. */
+  #announce(trouble: string | null): void {
+    if (this.#announceTimer === null) return;
+    clearTimeout(this.#announceTimer);
+    this.#announceTimer = null;
+    const addresses = this.#listeners.map(({ address }) => address);
+    const { isDefaultAddress: isDefault } = this.#options.config;
+    process.stdout.write(announcement(addresses, { isDefault, trouble }));
+  }
 }
