@@ -34,7 +34,7 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 
 const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
+export const AT_EMPTY_PATH = 0x1000;
 const AT_NO_AUTOMOUNT = 0x800;
 /** Do not ask a file server: what is cached is enough, and a dead server must not hang us. */
 const AT_STATX_DONT_SYNC = 0x4000;
@@ -87,6 +87,7 @@ export const STATX = {
   mode: 28 / 4,
   inodeLow: 32 / 4,
   inodeHigh: 36 / 4,
+  sizeLow: 40 / 4,
   rdevMajor: 128 / 4,
   rdevMinor: 132 / 4,
   devMajor: 136 / 4,

@@ -1,0 +1,25 @@
+/**
+ * Tells a systemd unit from the path of a control group. Source: systemd.slice(5), systemd.scope(5)
+ * and the layout that systemd's cg_path_get_unit reads.
+ */
+import type { Workload } from '../model/holder.js';
+
+/**
+ * The innermost service of the path, with its slice. Scopes belong to whoever made them (a session, a
+ * container engine) and are not told as units.
+ */
+export function cgroupWorkload(path: string): Workload | null {
+  const parts = path.split('/');
+  const at = parts.findLastIndex((part) => part.endsWith('.service'));
+  const unit = parts[at];
+  if (unit === undefined) return null;
+  // Below a scope or a container's group, a service may be one of another service manager.
+  if (parts.slice(0, at).some((part) => part !== '' && !part.endsWith('.slice'))) return null;
+  const slice = parts.slice(0, at).findLast((part) => part.endsWith('.slice')) ?? '';
+  return { kind: 'systemdUnit', unit: unescapeUnit(unit), slice: unescapeUnit(slice) };
+}
+
+/** A name that the kernel could take for one of its own files is prefixed with `_`. */
+function unescapeUnit(name: string): string {
+  return name.startsWith('_') ? name.slice(1) : name;
+}

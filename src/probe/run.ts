@@ -1,0 +1,70 @@
+/** The probe process: looks at the host and tells the server. It has the rights and no socket. */
+import { destination, pino } from 'pino';
+import { workloadOf } from '../identify/workload.js';
+import { procFinder } from '../inspect/find.js';
+import { thisHost } from '../inspect/host.js';
+import { Inspector } from '../inspect/inspector.js';
+import { dieWithParent } from '../kernel/parent-death.js';
+import { parseProbeConfig } from './config.js';
+import { Difference } from './difference.js';
+import { ScanLoop } from './scan-loop.js';
+import { ServerChannel } from './server-channel.js';
+
+/** How often to say that it is alive, milliseconds: the server takes longer silence for a hang. */
+const ALIVE = 1000;
+
+/**
+ * Runs until the server or the supervisor is gone. Returns the exit code: 0 when the channel or the
+ * life line was closed, 4 when it failed.
+ */
+export async function runProbe(json: string): Promise<number> {
+  // Ctrl-C goes to the whole process group: when to end is the supervisor's to say.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  dieWithParent();
+  const { logLevel, interval } = parseProbeConfig(json);
+  const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
+  const inspector = new Inspector({ host: thisHost(), finder: procFinder, workloadOf });
+  const difference = new Difference();
+
+  return new Promise((end) => {
+    // The life line: at its end the supervisor is gone.
+    process.stdin
+      .on('end', () => {
+        end(0);
+      })
+      .on('error', () => {
+        end(0);
+      })
+      .resume();
+
+    const fail = (error: unknown) => {
+      log.error({ err: error }, 'probe failed');
+      end(4);
+    };
+
+    const loop = new ScanLoop(interval, async (answers) => {
+      const { bindings, coverage } = await inspector.scan();
+      log.debug({ took: coverage.scanDuration, bindings: bindings.length }, 'scanned');
+      const observation = difference.next(bindings, coverage);
+      await channel.send({ type: 'observation', observation, answers: [...answers] });
+    });
+
+    const begin = () => {
+      setInterval(() => {
+        channel.send({ type: 'alive' }).catch(fail);
+      }, ALIVE);
+      loop.run().catch(fail);
+    };
+
+    const channel = new ServerChannel(
+      (message) => {
+        if (message.type === 'begin') begin();
+        else loop.ask(message.id);
+      },
+      (error) => {
+        if (error === null) end(0);
+        else fail(error);
+      },
+    );
+  });
+}
