@@ -19,7 +19,7 @@ export interface TcpAddress {
 export type Address = UnixAddress | TcpAddress;
 
 /** Longest path of a unix socket in bytes: sun_path less its closing NUL, see unix(7). */
-export const UNIX_PATH_MAX = 107;
+const UNIX_PATH_MAX = 107;
 
 const GRAMMAR = 'unix:///PATH or tcp://HOST:PORT';
 

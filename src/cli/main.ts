@@ -57,6 +57,11 @@ const COMMANDS: readonly {
   readonly load: (io: Io) => Promise<Command>;
 }[] = [
   {
+    name: 'serve',
+    purpose: 'find who holds which device and tell it over gRPC',
+    load: async () => (await import('./serve.js')).serveCommand(),
+  },
+  {
     name: 'list',
     purpose: 'list TAP and TUN devices and who holds them',
     load: async (io) => (await import('./list.js')).listCommand(io),

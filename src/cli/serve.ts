@@ -15,7 +15,7 @@ Examples:
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('find who holds which device and tell it over gRPC, until SIGTERM or Ctrl-C')
+    .description('find who holds which device and tell it over gRPC')
     .addOption(
       new Option(
         '--listen <address>',

@@ -6,7 +6,7 @@ import type { Observation } from '../../src/model/observation.js';
 const netns: Netns = { inode: 4026531840, cookie: '1', paths: [], initial: true, pid: 1 };
 
 /** An unheld TAP device of the host's own namespace; its ifindex follows from its name. */
-export function unheld(name: string): Binding {
+function unheld(name: string): Binding {
   const ifindex = Buffer.from(name).reduce((sum, byte) => (sum * 31 + byte) % 65_521, 1);
   return {
     name: resourceName(netns, ifindex),
