@@ -95,12 +95,12 @@ export class Supervisor {
           this.#take(report);
         },
         fault: (reason) => {
-          log.error({ pid: server.pid, reason }, 'server killed');
+          log.error({ child: server.pid, reason }, 'server killed');
         },
       },
     );
     this.#server = server;
-    log.debug({ pid: server.pid }, 'server started');
+    log.debug({ child: server.pid }, 'server started');
     const life = new AbortController();
     const probes = this.#keepProbe(life.signal);
     const exit = await server.exited;
@@ -117,7 +117,7 @@ export class Supervisor {
     while (true) {
       const probe = new ProbeProcess(this.#options.probe, ++this.#probes);
       this.#probe = probe;
-      log.debug({ pid: probe.pid, probe: probe.number }, 'probe started');
+      log.debug({ child: probe.pid, probe: probe.number }, 'probe started');
       this.#handOver();
       const exit = await Promise.race([probe.exited, over]);
       this.#probe = null;
@@ -160,7 +160,7 @@ export class Supervisor {
         const probe = this.#probe;
         if (report.probe !== probe?.number) return;
         const { reason } = report;
-        this.#options.log.warn({ pid: probe.pid, probe: probe.number, reason }, 'probe killed');
+        this.#options.log.warn({ child: probe.pid, probe: probe.number, reason }, 'probe failed; killed');
         probe.kill();
         return;
       }
