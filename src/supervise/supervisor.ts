@@ -160,7 +160,10 @@ export class Supervisor {
         const probe = this.#probe;
         if (report.probe !== probe?.number) return;
         const { reason } = report;
-        this.#options.log.warn({ child: probe.pid, probe: probe.number, reason }, 'probe failed; killed');
+        this.#options.log.warn(
+          { child: probe.pid, probe: probe.number, reason },
+          'probe failed; killed',
+        );
         probe.kill();
         return;
       }
