@@ -1,13 +1,22 @@
 // A full scan by the probe's own code: finding, resolution, link facts and verdicts included.
-import { procFinder } from '../src/inspect/find.js';
-import { thisHost } from '../src/inspect/host.js';
-import { Inspector } from '../src/inspect/inspector.js';
+import type * as Find from '../src/inspect/find.js';
+import type * as Host from '../src/inspect/host.js';
+import type * as Inspect from '../src/inspect/inspector.js';
+import type * as Walk from '../src/inspect/walk-worker.js';
 import { timed } from './contender.js';
+
+// What is built is measured, as that is what runs; its types are those of the source.
+const built = (room: string): Promise<unknown> =>
+  import(new URL(`../dist/${room}.js`, import.meta.url).href);
+const { procFinder } = (await built('inspect/find')) as typeof Find;
+const { thisHost } = (await built('inspect/host')) as typeof Host;
+const { Inspector } = (await built('inspect/inspector')) as typeof Inspect;
+const { WalkWorker } = (await built('inspect/walk-worker')) as typeof Walk;
 
 export class Scanner {
   readonly #inspector = new Inspector({
     host: thisHost(),
-    finder: procFinder,
+    finder: procFinder(WalkWorker.start()),
     workloadOf: () => null,
   });
   readonly #netns: number;

@@ -1,6 +1,5 @@
 /** The host that is looked at: where its /proc is, and what does not change while we run. */
 import { release } from 'node:os';
-import { isKernelError } from '../kernel/kernel-error.js';
 import { nsfsDevice, ownNetnsInode } from '../kernel/netns.js';
 import { readCharacterMajors } from '../kernel/proc-devices.js';
 import { TUN_MAJOR, TUN_MINOR } from '../kernel/tun.js';
@@ -65,14 +64,4 @@ function readMajors(procRoot: string): Map<Driver, number> {
 function kernelIsAtLeast(major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = release().split('.').map(Number);
   return ownMajor > major || (ownMajor === major && ownMinor >= minor);
-}
-
-/** Errors that mean that the process, thread or file has gone: nothing is lost by passing on. */
-export function isGone(error: unknown): boolean {
-  return isKernelError(error, 'ENOENT', 'ESRCH', 'EBADF');
-}
-
-/** Errors that mean that the kernel does not let us look. */
-export function isRefused(error: unknown): boolean {
-  return isKernelError(error, 'EACCES', 'EPERM', 'ENOSYS');
 }

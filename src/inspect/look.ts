@@ -1,6 +1,7 @@
 /** One look at the host: find, resolve, take the census, list links, place. No verdicts yet. */
 import type { Attachment } from './attachment.js';
-import type { Finder, Finds, ThreadScope } from './find.js';
+import type { Finder, ThreadScope } from './find.js';
+import type { Finds } from './finds.js';
 import type { Host } from './host.js';
 import { takeCensus, type Census } from './netns-census.js';
 import { NetnsFiles } from './netns-files.js';

@@ -3,8 +3,9 @@
  * every mount namespace, namespace files that processes hold open, and those that tun files lead to.
  */
 import type { NetnsFile } from '../kernel/netns.js';
-import { isGone, isRefused, type Host } from './host.js';
-import type { Finds } from './find.js';
+import type { Host } from './host.js';
+import { isGone, isRefused } from './kernel-answers.js';
+import type { Finds } from './finds.js';
 import type { NetnsFiles } from './netns-files.js';
 import type { Pace } from './pace.js';
 

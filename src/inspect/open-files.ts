@@ -1,7 +1,8 @@
 /** Which descriptors share one open file: after fork, dup, or a descriptor passed over a socket. */
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { Attachment } from './attachment.js';
-import { isGone, isRefused, type Host } from './host.js';
+import type { Host } from './host.js';
+import { isGone, isRefused } from './kernel-answers.js';
 import { withPinnedProcess } from './pinned-process.js';
 
 /** Descriptors of one open file: one queue of the device. */
@@ -40,7 +41,7 @@ function copyOf(host: Host, attachment: Attachment): number | 'gone' | 'refused'
   try {
     return (
       withPinnedProcess(host, pid, tid, (process) =>
-        process.startTime === startTime ? linux.pidfdGetfd(process.pidfd, fd) : 'gone',
+        process.stat.startTime === startTime ? linux.pidfdGetfd(process.pidfd, fd) : 'gone',
       ) ?? 'gone'
     );
   } catch (error) {

@@ -1,9 +1,10 @@
 /** Looks at one process while it is pinned, so that what is read is its own and not a successor's. */
+import type { PidStat } from '../kernel/proc-pid-stat.js';
 import type { Host } from './host.js';
 
 export interface PinnedProcess {
   readonly pid: number;
-  readonly startTime: number;
+  readonly stat: PidStat;
   /** `/proc/PID` */
   readonly directory: string;
   /** Its pidfd; for a thread with a table of its own, the thread's. */
@@ -25,8 +26,7 @@ export function withPinnedProcess<T>(
   const pidfd = tid === null ? linux.pidfdOpen(pid) : linux.pidfdOpenThread(tid);
   try {
     const directory = `${procRoot}/${pid}`;
-    const { startTime } = linux.readPidStat(directory);
-    const result = look({ pid, startTime, directory, pidfd });
+    const result = look({ pid, stat: linux.readPidStat(directory), directory, pidfd });
     return linux.pidfdStands(pidfd) ? result : null;
   } finally {
     linux.close(pidfd);

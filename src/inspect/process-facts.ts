@@ -12,8 +12,8 @@ export interface ProcessFacts extends Omit<Process, 'netns'> {
 /** Throws KernelError: ENOENT or ESRCH when the process has gone. */
 export function readProcess(host: Host, pinned: Omit<PinnedProcess, 'pidfd'>): ProcessFacts {
   const { linux } = host;
-  const { directory, pid, startTime } = pinned;
-  const { comm, ppid } = linux.readPidStat(directory);
+  const { directory, pid, stat } = pinned;
+  const { comm, ppid, startTime } = stat;
   const { uid, gid, nsPids } = linux.readPidStatus(directory);
   const orElse = <T>(other: T, read: () => T): T => {
     try {

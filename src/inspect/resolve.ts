@@ -1,8 +1,9 @@
 /** Resolves descriptors that were found: asks each open file itself for its device. */
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { Attachment, Slot } from './attachment.js';
-import type { TableFinds } from './find.js';
-import { isGone, isRefused, type Driver, type Host } from './host.js';
+import type { TableFinds } from './finds.js';
+import type { Driver, Host } from './host.js';
+import { isGone, isRefused } from './kernel-answers.js';
 import type { NetnsFiles } from './netns-files.js';
 import { withPinnedProcess, type PinnedProcess } from './pinned-process.js';
 import { readProcess, type ProcessFacts } from './process-facts.js';
@@ -52,12 +53,12 @@ function resolveByName(host: Host, table: TableFinds): ResolvedTable {
   const { linux, procRoot } = host;
   const directory = `${procRoot}/${table.pid}`;
   try {
-    const { startTime } = linux.readPidStat(directory);
-    const process = { pid: table.pid, startTime, directory };
+    const stat = linux.readPidStat(directory);
+    const process = { pid: table.pid, stat, directory };
     const resolved = collect(host, process, table, (slot, driver) =>
       nameOnly(host, directory, slot, driver),
     );
-    return linux.readPidStat(directory).startTime === startTime ? resolved : NOTHING;
+    return linux.readPidStat(directory).startTime === stat.startTime ? resolved : NOTHING;
   } catch (error) {
     if (isGone(error)) return NOTHING;
     throw error;
@@ -73,7 +74,7 @@ function collect(
   const attachments: Attachment[] = [];
   let unattached = 0;
   for (const { fd, major, minor } of table.devices) {
-    const slot = { pid: process.pid, startTime: process.startTime, tid: table.tid, fd };
+    const slot = { pid: process.pid, startTime: process.stat.startTime, tid: table.tid, fd };
     const outcome = resolve(slot, host.driverOf(major), major, minor);
     if (outcome === 'unattached') unattached++;
     else if (outcome !== 'gone') attachments.push(outcome);

@@ -4,6 +4,7 @@ import { workloadOf } from '../identify/workload.js';
 import { procFinder } from '../inspect/find.js';
 import { thisHost } from '../inspect/host.js';
 import { Inspector } from '../inspect/inspector.js';
+import { WalkWorker } from '../inspect/walk-worker.js';
 import { dieWithParent } from '../kernel/parent-death.js';
 import { parseProbeConfig } from './config.js';
 import { Difference } from './difference.js';
@@ -23,7 +24,8 @@ export async function runProbe(json: string): Promise<number> {
   dieWithParent();
   const { logLevel, interval } = parseProbeConfig(json);
   const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
-  const inspector = new Inspector({ host: thisHost(), finder: procFinder, workloadOf });
+  const finder = procFinder(WalkWorker.start());
+  const inspector = new Inspector({ host: thisHost(), finder, workloadOf });
   const difference = new Difference();
 
   return new Promise((end) => {

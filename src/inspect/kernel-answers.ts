@@ -1,0 +1,12 @@
+/** What an error of the kernel means to somebody who only looks. */
+import { isKernelError } from '../kernel/kernel-error.js';
+
+/** Errors that mean that the process, thread or file has gone: nothing is lost by passing on. */
+export function isGone(error: unknown): boolean {
+  return isKernelError(error, 'ENOENT', 'ESRCH', 'EBADF');
+}
+
+/** Errors that mean that the kernel does not let us look. */
+export function isRefused(error: unknown): boolean {
+  return isKernelError(error, 'EACCES', 'EPERM', 'ENOSYS');
+}

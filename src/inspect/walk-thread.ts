@@ -1,0 +1,12 @@
+/** The thread of a WalkWorker: answers each request with what it found. */
+import { parentPort } from 'node:worker_threads';
+import { linux } from './linux.js';
+import { noFinds } from './finds.js';
+import { walkProcess } from './walk-tables.js';
+import type { WalkRequest } from './walk-worker.js';
+
+parentPort?.on('message', ({ pids, ...request }: WalkRequest) => {
+  const finds = noFinds();
+  for (const pid of pids) walkProcess({ linux, ...request }, pid, finds);
+  parentPort?.postMessage(finds);
+});

@@ -1,0 +1,165 @@
+// A running tapmap, three processes and all, asked as its clients ask it.
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { credentials, type ClientReadableStream } from '@grpc/grpc-js';
+import type { Coverage } from '../../src/gen/tapmap/v1/coverage.js';
+import type { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
+import {
+  ListTapBindingsRequest,
+  TapBindingServiceClient,
+  View,
+  WatchTapBindingsRequest,
+  type ListTapBindingsResponse,
+  type WatchTapBindingsResponse,
+} from '../../src/gen/tapmap/v1/tap_binding_service.js';
+import type { Netns } from '../stage/netns.js';
+import { until } from '../stage/until.js';
+import { Replay } from './replay.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** What List says at one revision. */
+export interface Listed {
+  readonly bindings: readonly TapBinding[];
+  readonly coverage: Coverage;
+  readonly revision: bigint;
+}
+
+export interface TapmapOptions {
+  /** Command line that starts the server's, such as `setpriv …`; for less rights. */
+  readonly under?: readonly string[];
+  /** Additional flags of `tapmap serve`. */
+  readonly flags?: readonly string[];
+}
+
+export class Tapmap {
+  readonly replay = new Replay();
+  readonly #child: ChildProcess;
+  readonly #directory: string;
+  readonly #client: TapBindingServiceClient;
+  readonly #watch: ClientReadableStream<WatchTapBindingsResponse>;
+  #stderr = '';
+
+  private constructor(child: ChildProcess, directory: string, address: string) {
+    this.#child = child;
+    this.#directory = directory;
+    child.stderr?.on('data', (text: Buffer) => {
+      this.#stderr += text.toString();
+    });
+    this.#client = new TapBindingServiceClient(address, credentials.createInsecure());
+    this.#watch = this.#client.watchTapBindings(
+      WatchTapBindingsRequest.create({ view: View.VIEW_BASIC }),
+    );
+    // Cancelled at the end.
+    this.#watch.on('error', () => undefined);
+    this.#watch.on('data', (response: WatchTapBindingsResponse) => {
+      this.replay.apply(response);
+    });
+  }
+
+  static async start({ under = [], flags = [] }: TapmapOptions = {}): Promise<Tapmap> {
+    const directory = mkdtempSync(join(tmpdir(), 'tapmap-scenario-'));
+    // The server may have become another user by the time that it binds.
+    await chmod(directory, 0o777);
+    const socket = join(directory, 's.sock');
+    const [command = '', ...args] = [...under, process.execPath, MAIN, 'serve'];
+    const child = spawn(
+      command,
+      [...args, '--listen', `unix://${socket}`, '--log-level', 'warn', ...flags],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (text: Buffer) => {
+      stdout += text.toString();
+    });
+    child.stderr.on('data', (text: Buffer) => {
+      stderr += text.toString();
+    });
+    try {
+      await until(
+        'tapmap serves',
+        () => {
+          if (child.exitCode !== null) throw new Error(`tapmap ended: ${stderr}`);
+          return stdout.includes('tapmap list');
+        },
+        30_000,
+      );
+    } catch (error) {
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+    return new Tapmap(child, directory, `unix:${socket}`);
+  }
+
+  /** Scans now. */
+  async list(request: Partial<ListTapBindingsRequest> = {}): Promise<Listed> {
+    const call = this.#client.listTapBindings(
+      ListTapBindingsRequest.create({ fresh: true, view: View.VIEW_BASIC, ...request }),
+    );
+    const bindings: TapBinding[] = [];
+    for await (const message of call) {
+      const { bindings: part, summary } = message as ListTapBindingsResponse;
+      bindings.push(...part);
+      if (summary?.coverage !== undefined) {
+        const { coverage, revision } = summary;
+        return { bindings, coverage, revision };
+      }
+    }
+    throw new Error('the list had no summary');
+  }
+
+  /**
+   * What List says, once what was replayed from Watch says exactly the same at that revision. Other
+   * things on the machine may move on meanwhile: then both are asked again.
+   */
+  async agreed(): Promise<Listed> {
+    for (let attempt = 1; ; attempt++) {
+      const listed = await this.list();
+      await until('the watch has caught up', () => this.replay.revision >= listed.revision);
+      const replayed = this.replay.at(listed.revision);
+      if (replayed === null && attempt < 20) continue;
+      assert.ok(replayed !== null, 'the watch never rested at the revision of a list');
+      assert.deepEqual(replayed, listed.bindings);
+      return listed;
+    }
+  }
+
+  /** The binding of a device, as List and Watch agree on it. */
+  async binding(device: string, netns: Netns): Promise<TapBinding> {
+    const { bindings } = await this.agreed();
+    return bindingIn(bindings, device, netns);
+  }
+
+  async stop(): Promise<void> {
+    this.#watch.cancel();
+    this.#client.close();
+    if (this.#child.exitCode === null) {
+      this.#child.kill('SIGTERM');
+      await once(this.#child, 'close');
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+    assert.equal(this.#child.exitCode, 0, this.#stderr);
+  }
+}
+
+/** The one binding of that device; fails when there is none, or more than one. */
+export function bindingIn(
+  bindings: readonly TapBinding[],
+  device: string,
+  netns: Netns,
+): TapBinding {
+  const found = bindings.filter(
+    (binding) =>
+      binding.device?.name === device && binding.device.netns?.inode === BigInt(netns.inode),
+  );
+  assert.equal(found.length, 1, `bindings of ${device} in ${netns.path}`);
+  return found[0]!;
+}
