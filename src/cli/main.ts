@@ -76,6 +76,11 @@ const COMMANDS: readonly {
     purpose: 'tell who holds a device, or what a process holds',
     load: async (io) => (await import('./who.js')).whoCommand(io),
   },
+  {
+    name: 'doctor',
+    purpose: 'tell what this kernel and these rights allow, and what is missing costs',
+    load: async (io) => (await import('./doctor.js')).doctorCommand(io),
+  },
 ];
 
 /** The same manners for every command, whoever made it: no exit, no printing of errors. */

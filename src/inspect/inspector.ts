@@ -8,7 +8,7 @@ import { DENIED_DETAILS_MAX, type Coverage, type Degradation } from '../model/co
 import type { Workload } from '../model/holder.js';
 import { accountFor, type AccountedDevice, type Accounts } from './accounts.js';
 import { bindingOf } from './bindings.js';
-import { degradations } from './degradations.js';
+import { degradations } from './abilities.js';
 import type { Finder } from './find.js';
 import type { Host } from './host.js';
 import { look, type Look } from './look.js';

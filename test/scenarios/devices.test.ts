@@ -127,7 +127,7 @@ test(
     const name = stage.deviceName();
     const holder = await stage.holder([a.within(() => stage.queue(name))]);
     const index = a.ifindex(name);
-    b.ip('link', 'add', 'taken', 'index', String(index), 'type', 'dummy');
+    b.ip('link', 'add', 'taken', 'index', String(index), 'type', 'bridge');
 
     let before = await tapmap.binding(name, a);
     for (const [from, to] of [

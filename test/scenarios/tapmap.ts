@@ -22,7 +22,7 @@ import type { Netns } from '../stage/netns.js';
 import { until } from '../stage/until.js';
 import { Replay } from './replay.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** What List says at one revision. */
 export interface Listed {
@@ -68,7 +68,7 @@ export class Tapmap {
     // The server may have become another user by the time that it binds.
     await chmod(directory, 0o777);
     const socket = join(directory, 's.sock');
-    const [command = '', ...args] = [...under, process.execPath, MAIN, 'serve'];
+    const [command, ...args] = [...under, process.execPath, MAIN, 'serve'];
     const child = spawn(
       command,
       [...args, '--listen', `unix://${socket}`, '--log-level', 'warn', ...flags],
@@ -96,7 +96,10 @@ export class Tapmap {
       rmSync(directory, { recursive: true, force: true });
       throw error;
     }
-    return new Tapmap(child, directory, `unix:${socket}`);
+    const tapmap = new Tapmap(child, directory, `unix:${socket}`);
+    // Connected, so that a test that looks for leaks finds the connection there before it begins.
+    await until('the watch is in sync', () => tapmap.replay.revision > 0n);
+    return tapmap;
   }
 
   /** Scans now. */

@@ -11,6 +11,8 @@ export interface HolderOptions {
   /** User and group to run as. Needs real root. */
   readonly uid?: number;
   readonly gid?: number;
+  /** A command line that ends by exec'ing what follows it, such as `chroot DIR`. */
+  readonly under?: readonly string[];
 }
 
 /** A process other than this one, at its final pid, in its final namespace. */
@@ -46,6 +48,8 @@ type CommandLine = [command: string, ...args: string[]];
 /** The command line that has a program run where `options` say; each step is an exec: one pid. */
 export function placed(options: HolderOptions, program: CommandLine): CommandLine {
   let line = program;
+  if (options.under?.[0] !== undefined)
+    line = [options.under[0], ...options.under.slice(1), ...line];
   if (options.uid !== undefined || options.gid !== undefined) {
     const user = options.uid === undefined ? [] : [`--reuid=${options.uid}`];
     const group = options.gid === undefined ? [] : [`--regid=${options.gid}`];

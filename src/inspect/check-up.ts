@@ -1,0 +1,30 @@
+/** What tapmap could see here and now, with the rights of this process: `tapmap doctor`. */
+import { release } from 'node:os';
+import type { Coverage } from '../model/coverage.js';
+import { abilities, type Ability } from './abilities.js';
+import { procFinder } from './find.js';
+import { thisHost } from './host.js';
+import { Inspector } from './inspector.js';
+
+export interface CheckUp {
+  /** Release of the kernel. */
+  readonly kernel: string;
+  readonly uid: number;
+  readonly abilities: readonly Ability[];
+  /** Devices that one scan found. */
+  readonly devices: number;
+  readonly coverage: Coverage;
+}
+
+export async function checkUp(): Promise<CheckUp> {
+  const host = thisHost();
+  const inspector = new Inspector({ host, finder: procFinder(null), workloadOf: () => null });
+  const { bindings, coverage } = await inspector.scan();
+  return {
+    kernel: release(),
+    uid: process.geteuid?.() ?? 0,
+    abilities: abilities(host),
+    devices: bindings.length,
+    coverage,
+  };
+}
