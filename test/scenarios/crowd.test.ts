@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { missing } from '../stage/ability.js';
+import type { Holder } from '../stage/holder.js';
 import { setStage } from '../stage/stage.js';
 import { Tapmap } from './tapmap.js';
 
@@ -17,15 +18,21 @@ test('scenario 27: 2,000 taps in 500 processes, all in one scan', { skip }, asyn
   const stage = setStage(t);
   const netns = stage.netns();
   const holderOf = new Map<string, [pid: number, fd: number]>();
+  const holders: Holder[] = [];
   const startOne = async (i: number): Promise<void> => {
     const names = Array.from({ length: TAPS_EACH }, (_, j) => `tap${i * TAPS_EACH + j}`);
-    const { pid } = await stage.holder(netns.within(() => names.map((name) => stage.queue(name))));
-    for (const [j, name] of names.entries()) holderOf.set(name, [pid, 3 + j]);
+    const holder = await stage.holder(netns.within(() => names.map((name) => stage.queue(name))));
+    holders.push(holder);
+    for (const [j, name] of names.entries()) holderOf.set(name, [holder.pid, 3 + j]);
   };
   for (let i = 0; i < PROCESSES; i += AT_ONCE) {
     await Promise.all(Array.from({ length: AT_ONCE }, (_, j) => startOne(i + j)));
   }
 
+  // All at once: the kernel takes its time to unregister a device.
+  stage.atEnd(async () => {
+    await Promise.all(holders.map((holder) => holder.kill()));
+  });
   const { bindings } = await tapmap.list();
   const here = bindings.filter(({ device }) => device?.netns?.inode === BigInt(netns.inode));
   assert.equal(here.length, PROCESSES * TAPS_EACH);
