@@ -33,8 +33,11 @@ export async function freshScan(context: ServiceContext, signal: AbortSignal): P
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
+    const end = (): void => {
       reject(signal.reason as Error);
-    });
+    };
+    // The scan may have been given up while it was asked for.
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
   });
 }

@@ -22,7 +22,7 @@ export interface TapBindingServiceOptions extends Omit<ServiceContext, 'limits'>
    * Aborted when the server begins to drain: new calls are refused, waits for a scan are given up,
    * watch streams end with status OK once what is pending is sent. Lists that run go on.
    */
-  readonly drain: AbortSignal;
+  readonly lifecycle: { readonly draining: AbortSignal };
   readonly limits?: Partial<Limits>;
 }
 
@@ -46,16 +46,16 @@ export function tapBindingService(options: TapBindingServiceOptions): TapBinding
 
 class TapBindingService {
   readonly #context: ServiceContext;
-  readonly #drain: AbortSignal;
+  readonly #draining: AbortSignal;
   readonly #watchers = new Set<Watcher>();
   /** Lists that wait for a scan. */
   readonly #waiting = new Set<AbortController>();
 
   constructor(options: TapBindingServiceOptions) {
     this.#context = { ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
-    this.#drain = options.drain;
+    this.#draining = options.lifecycle.draining;
     // One listener for all calls: they come and go, the signal stays.
-    this.#drain.addEventListener('abort', () => {
+    this.#draining.addEventListener('abort', () => {
       for (const watcher of [...this.#watchers]) watcher.drain();
       for (const waiting of [...this.#waiting]) waiting.abort(draining());
     });
@@ -101,7 +101,7 @@ class TapBindingService {
   }
 
   #admit(): void {
-    if (this.#drain.aborted) throw draining();
+    if (this.#draining.aborted) throw draining();
     if (!this.#context.store.ready) {
       const message = 'the server is starting: no scan has finished yet';
       throw new ApiError('STARTING', message, { retryAfterMs: RETRY_MS });
