@@ -1,5 +1,5 @@
 /** Asks one network namespace for its tun, macvtap and ipvtap devices. */
-import { isKernelError, KernelError } from '../kernel/kernel-error.js';
+import { isKernelError } from '../kernel/kernel-error.js';
 import type { Link } from '../kernel/link-message.js';
 import { nsfsDevice } from '../kernel/netns.js';
 import type { Master } from '../model/device.js';
@@ -73,9 +73,6 @@ function enter(host: Host, entry: CensusEntry): number | null {
   return null;
 }
 
-/** Attempts to get an answer from a namespace whose devices change under the question. */
-const ATTEMPTS = 5;
-
 /** With the thread in the namespace. Throws KernelError. */
 function askNetns(host: Host, inode: number): NetnsLinks {
   const { linux } = host;
@@ -84,11 +81,7 @@ function askNetns(host: Host, inode: number): NetnsLinks {
     const ethtool = linux.openEthtoolSocket();
     try {
       const cookie = linux.netnsCookie(route);
-      for (let attempt = 1; ; attempt++) {
-        const devices = readDevices(host, route, ethtool);
-        if (devices !== null) return { inode, cookie, devices };
-        if (attempt === ATTEMPTS) throw new KernelError('RTM_GETLINK', 'EAGAIN');
-      }
+      return { inode, cookie, devices: readDevices(host, route, ethtool) };
     } finally {
       linux.close(ethtool);
     }
@@ -97,8 +90,7 @@ function askNetns(host: Host, inode: number): NetnsLinks {
   }
 }
 
-/** Null when a device went or was renamed between its name and its count. */
-function readDevices(host: Host, route: number, ethtool: number): DeviceLink[] | null {
+function readDevices(host: Host, route: number, ethtool: number): DeviceLink[] {
   const { linux } = host;
   const masters = new Map<number, Master | null>();
   const masterOf = (ifindex: number): Master | null => {
@@ -112,31 +104,42 @@ function readDevices(host: Host, route: number, ethtool: number): DeviceLink[] |
   };
   const devices: DeviceLink[] = [];
   for (const driver of host.drivers()) {
-    for (const link of linux.dumpLinks(route, driver)) {
-      const queues = countQueues(host, ethtool, link);
-      if (queues === null) return null;
+    for (const listed of linux.dumpLinks(route, driver)) {
+      const counted = countedLink(host, route, ethtool, listed);
+      if (counted === null) continue;
+      const { link, attached, disabled } = counted;
       const master = link.master === null ? null : masterOf(link.master);
-      devices.push({ driver, link, master, ...queues });
+      devices.push({ driver, link, master, attached, disabled });
     }
   }
   return devices;
 }
 
-/** Null when there is no device of that name any more. */
-function countQueues(
+/** A device that is renamed before it is counted is looked up again, so often. */
+const RENAMES = 8;
+
+/** The link with the kernel's count of its queues; null when it has gone meanwhile. */
+function countedLink(
   host: Host,
+  route: number,
   ethtool: number,
-  { name, tun }: Link,
-): { attached: number | null; disabled: number | null } | null {
-  if (tun === null) return { attached: null, disabled: null };
-  // Of a multi-queue device the same message tells both: nothing can come between.
-  if (tun.queues !== null) return { attached: tun.queues, disabled: tun.disabledQueues };
-  // A queue of a single-queue device cannot be detached (tun_set_queue of drivers/net/tun.c).
-  if (!host.countsSingleQueue) return { attached: null, disabled: 0 };
-  try {
-    return { attached: host.linux.combinedChannels(ethtool, name), disabled: 0 };
-  } catch (error) {
-    if (isKernelError(error, 'ENODEV')) return null;
-    throw error;
+  listed: Link,
+): Pick<DeviceLink, 'link' | 'attached' | 'disabled'> | null {
+  let link: Link | null = listed;
+  for (let attempt = 1; link !== null; attempt++) {
+    const { tun, name } = link;
+    if (tun === null) return { link, attached: null, disabled: null };
+    // Of a multi-queue device the same message tells both: nothing can come between.
+    if (tun.queues !== null) return { link, attached: tun.queues, disabled: tun.disabledQueues };
+    // A queue of a single-queue device cannot be detached (tun_set_queue of drivers/net/tun.c).
+    if (!host.countsSingleQueue) return { link, attached: null, disabled: 0 };
+    try {
+      return { link, attached: host.linux.combinedChannels(ethtool, name), disabled: 0 };
+    } catch (error) {
+      if (!isKernelError(error, 'ENODEV')) throw error;
+      if (attempt === RENAMES) return { link, attached: null, disabled: 0 };
+      link = host.linux.readLinkByIndex(route, link.ifindex);
+    }
   }
+  return null;
 }

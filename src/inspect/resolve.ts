@@ -60,7 +60,7 @@ function resolveByName(host: Host, table: TableFinds): ResolvedTable {
     );
     return linux.readPidStat(directory).startTime === stat.startTime ? resolved : NOTHING;
   } catch (error) {
-    if (isGone(error)) return NOTHING;
+    if (isGone(error) || isRefused(error)) return NOTHING;
     throw error;
   }
 }

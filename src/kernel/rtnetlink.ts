@@ -32,18 +32,27 @@ export function openRouteSocket(): number {
   return socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 }
 
+/** A dump that ran into a change is asked for anew so often. */
+const DUMPS = 5;
+
 /**
  * All links of one kind (`tun`, `macvtap`…). The kernel filters; where the driver of the kind is not
- * loaded it does not, and then we do. Throws KernelError.
+ * loaded it does not, and then we do. A namespace that changes all the time never gives a whole dump
+ * (NLM_F_DUMP_INTR): then what any of the dumps had is asked for one by one. Throws KernelError.
  */
 export function dumpLinks(routeSocket: number, kind: string): Link[] {
-  // A dump that ran into a change says so (NLM_F_DUMP_INTR) and is asked for anew; a namespace that
-  // changes all the time must not hold us up for ever.
-  for (let attempt = 1; ; attempt++) {
+  const seen = new Set<number>();
+  for (let attempt = 1; attempt <= DUMPS; attempt++) {
     send(routeSocket, linkRequest(NLM_F_REQUEST | NLM_F_DUMP, 0, kind));
     const { links, interrupted } = receiveDump(routeSocket);
-    if (!interrupted || attempt === 5) return links.filter((link) => link.kind === kind);
+    const ofKind = links.filter((link) => link.kind === kind);
+    if (!interrupted) return ofKind;
+    for (const { ifindex } of ofKind) seen.add(ifindex);
   }
+  return [...seen].flatMap((ifindex) => {
+    const link = readLinkByIndex(routeSocket, ifindex);
+    return link?.kind === kind ? [link] : [];
+  });
 }
 
 /** One link by its index, or null when there is none. Throws KernelError. */
