@@ -16,7 +16,7 @@ import { readNetnsMounts } from '../kernel/proc-pid-mountinfo.js';
 import { readPidStat } from '../kernel/proc-pid-stat.js';
 import { readPidStatus } from '../kernel/proc-pid-status.js';
 import { dumpLinks, openRouteSocket, readLinkByIndex } from '../kernel/rtnetlink.js';
-import { tunDeviceNetns, tunInterface, tunOpenedNetns } from '../kernel/tun.js';
+import { tunDeviceNetns, tunHardwareAddress, tunInterface, tunOpenedNetns } from '../kernel/tun.js';
 
 export interface Linux {
   readonly listNumbers: (directory: string) => number[];
@@ -34,6 +34,7 @@ export interface Linux {
   readonly tunInterface: typeof tunInterface;
   readonly tunDeviceNetns: typeof tunDeviceNetns;
   readonly tunOpenedNetns: typeof tunOpenedNetns;
+  readonly tunHardwareAddress: typeof tunHardwareAddress;
   readonly readFdinfoInterface: typeof readFdinfoInterface;
   readonly readPidStat: typeof readPidStat;
   readonly readPidStatus: typeof readPidStatus;
@@ -77,6 +78,7 @@ export const linux: Linux = {
   tunInterface,
   tunDeviceNetns,
   tunOpenedNetns,
+  tunHardwareAddress,
   readFdinfoInterface,
   readPidStat,
   readPidStatus,

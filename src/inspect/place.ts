@@ -43,19 +43,19 @@ export function place(
     const { deviceNetns, name } = attachment;
     if (deviceNetns === null) {
       for (const device of byName.get(name) ?? []) {
-        if (isSameKind(attachment, device.device)) device.nameOnly.push(attachment);
+        if (fits(attachment, device.device)) device.nameOnly.push(attachment);
       }
       continue;
     }
     const device = byNetnsAndName.get(`${deviceNetns}/${name}`);
-    if (device !== undefined && isSameKind(attachment, device.device))
-      device.proven.push(attachment);
+    if (device !== undefined && fits(attachment, device.device)) device.proven.push(attachment);
     else if (namespaces.has(deviceNetns)) unplaced.push(attachment);
   }
   return { devices, unplaced };
 }
 
-function isSameKind({ driver, tap }: Attachment, device: DeviceLink): boolean {
+function fits({ driver, tap, hardwareAddress }: Attachment, device: DeviceLink): boolean {
   if (driver !== device.driver) return false;
+  if (hardwareAddress !== null && hardwareAddress !== device.link.hardwareAddress) return false;
   return driver !== 'tun' || tap === null || tap === device.link.tun?.tap;
 }

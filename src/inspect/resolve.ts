@@ -125,7 +125,9 @@ function askOpenFile(
     const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
     let { name, tap, detached } = linux.tunInterface(copy);
     if (driver !== 'tun') {
-      return { ...slot, driver, name, tap: true, detached, deviceNetns: null, openedNetns };
+      const hardwareAddress = linux.tunHardwareAddress(copy);
+      const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
+      return { ...slot, driver, name, tap: true, detached, ...unproven };
     }
     let deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -136,7 +138,9 @@ function askOpenFile(
       ({ name } = again);
       deviceNetns = netnsAgain;
     }
-    return { ...slot, driver, name, tap, detached, deviceNetns, openedNetns };
+    // Of use only to tell devices of one name apart, where the namespace could not be learned.
+    const hardwareAddress = deviceNetns === null && tap ? linux.tunHardwareAddress(copy) : null;
+    return { ...slot, driver, name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
   } catch (error) {
     // Attached to none, or the device was deleted under it: tun, and macvtap.
     if (isKernelError(error, 'EBADFD', 'ENOLINK')) return 'unattached';
@@ -160,8 +164,8 @@ function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Ou
     const name = host.linux.readFdinfoInterface(task, slot.fd);
     if (name === null) return 'gone';
     if (name === '') return 'unattached';
-    const unproven = { tap: null, detached: false, deviceNetns: null, openedNetns: null };
-    return { ...slot, driver, name, ...unproven };
+    const unproven = { tap: null, detached: false, hardwareAddress: null };
+    return { ...slot, driver, name, ...unproven, deviceNetns: null, openedNetns: null };
   } catch (error) {
     if (isGone(error) || isRefused(error)) return 'gone';
     throw error;

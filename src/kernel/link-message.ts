@@ -25,7 +25,7 @@ export interface Link {
 }
 
 /** The part of struct rtnl_link_stats64 that is of use here. */
-export interface LinkStatistics {
+interface LinkStatistics {
   readonly rxPackets: number;
   readonly txPackets: number;
   readonly rxBytes: number;
@@ -36,7 +36,7 @@ export interface LinkStatistics {
   readonly txDropped: number;
 }
 
-export interface TunAttributes {
+interface TunAttributes {
   readonly tap: boolean;
   readonly packetInfo: boolean;
   readonly vnetHdr: boolean;

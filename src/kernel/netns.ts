@@ -31,7 +31,7 @@ const CLONE_NEWNET = 0x40000000;
 const SOL_SOCKET = 1;
 // include/uapi/asm-generic/socket.h
 const SO_NETNS_COOKIE = 71;
-export const SOCK_CLOEXEC = 0o2000000;
+const SOCK_CLOEXEC = 0o2000000;
 
 /** Opens a socket, close-on-exec. Throws KernelError. */
 export function socket(domain: number, type: number, protocol: number): number {

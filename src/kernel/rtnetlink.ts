@@ -1,5 +1,4 @@
 /** Asks one network namespace for its links over NETLINK_ROUTE. See rtnetlink(7). */
-import { close } from './descriptor.js';
 import { KernelError } from './kernel-error.js';
 import { addressOf, checked, libc } from './libc.js';
 import { parseLinkMessages, type Link } from './link-message.js';
@@ -63,8 +62,6 @@ export function readLinkByIndex(routeSocket: number, ifindex: number): Link | nu
   if (error !== null) throw new KernelError('RTM_GETLINK', error);
   return links[0] ?? null;
 }
-
-export { close as closeRouteSocket };
 
 function linkRequest(flags: number, ifindex: number, kind: string | null): Buffer {
   const kindLength = kind === null ? 0 : 4 + kind.length + 1;

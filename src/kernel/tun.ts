@@ -21,8 +21,7 @@ const SIOCGIFHWADDR = 0x8927;
 export const TUN_MAJOR = 10;
 export const TUN_MINOR = 200;
 
-export const IFF_TUN = 0x0001;
-export const IFF_TAP = 0x0002;
+const IFF_TAP = 0x0002;
 const IFF_DETACH_QUEUE = 0x0400;
 
 const IFNAMSIZ = 16;

@@ -2,13 +2,13 @@
 
 export type FinderKind = 'PROC' | 'BPF';
 
-export interface DeniedProcess {
+interface DeniedProcess {
   readonly pid: number;
   /** Symbolic, such as EACCES. */
   readonly errno: string;
 }
 
-export interface DeniedNetns {
+interface DeniedNetns {
   readonly inode: number;
   /** Symbolic, such as EPERM. */
   readonly errno: string;

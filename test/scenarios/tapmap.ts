@@ -154,11 +154,7 @@ export class Tapmap {
 }
 
 /** The one binding of that device; fails when there is none, or more than one. */
-export function bindingIn(
-  bindings: readonly TapBinding[],
-  device: string,
-  netns: Netns,
-): TapBinding {
+function bindingIn(bindings: readonly TapBinding[], device: string, netns: Netns): TapBinding {
   const found = bindings.filter(
     (binding) =>
       binding.device?.name === device && binding.device.netns?.inode === BigInt(netns.inode),
