@@ -6,10 +6,15 @@ const METHOD = 'tapmap.v1.TapBindingService/ListTapBindings';
 /**
  * Where it listens, one line an address, and lines to paste that query it. `trouble` is why there is
  * nothing to see yet. `isDefault` tells that clients find the first address by themselves.
+ * `program` is how a shell starts the command.
  */
 export function announcement(
   addresses: readonly Address[],
-  options: { readonly isDefault: boolean; readonly trouble: string | null },
+  options: {
+    readonly isDefault: boolean;
+    readonly trouble: string | null;
+    readonly program: string;
+  },
 ): string {
   const lines = addresses.map((address) => `tapmap serves on ${formatAddress(address)}`);
   const [first] = addresses;
@@ -19,7 +24,7 @@ export function announcement(
   if (first !== undefined) {
     const flag = options.isDefault ? '' : ` --address ${shellWord(formatAddress(first))}`;
     lines.push('Ask it:', `  grpcurl -plaintext ${grpcurlTarget(first)} ${METHOD}`);
-    lines.push(`  tapmap list${flag}`);
+    lines.push(`  ${options.program} list${flag}`);
   }
   return `${lines.join('\n')}\n`;
 }

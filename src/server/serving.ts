@@ -1,4 +1,5 @@
 /** Store, probe and gRPC put together: what the server does between start and end. */
+import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import { tapBindingService } from '../api/service.js';
 import { BindingStore } from '../store/bindingStore.js';
@@ -14,6 +15,8 @@ import type { SupervisorLink } from './supervisor-link.js';
 const ANNOUNCE_MS = 5000;
 /** A probe that still starts may be silent longer than one that has spoken. */
 const FIRST_SILENCE = 3;
+// Started by its name it is in PATH; in a checkout, npx finds it.
+const PROGRAM = basename(process.argv[1] ?? '') === 'tapmap' ? 'tapmap' : 'npx tapmap';
 /** How long connections may take to close once no call is left on them. */
 const CLOSE_MS = 500;
 
@@ -111,6 +114,6 @@ export class Serving {
     this.#announceTimer = null;
     const addresses = this.#listeners.map(({ address }) => address);
     const { isDefaultAddress: isDefault } = this.#options.config;
-    process.stdout.write(announcement(addresses, { isDefault, trouble }));
+    process.stdout.write(announcement(addresses, { isDefault, trouble, program: PROGRAM }));
   }
 }
