@@ -17,14 +17,14 @@ export function coverageNotices(coverage: Coverage | undefined): string[] {
     const which = details(deniedProcesses.map(({ pid, errno }) => [errno, `${pid}`]));
     notices.push(
       `${plural(processesDenied, 'process', 'processes')} could not be looked at${which}: ` +
-        'what they hold is not known',
+        `what ${processesDenied === 1 ? 'it holds' : 'they hold'} is not known`,
     );
   }
   if (netnsDenied > 0) {
     const which = details(deniedNetns.map(({ inode, errno }) => [errno, inode.toString()]));
     notices.push(
       `${plural(netnsDenied, 'network namespace', 'network namespaces')} could not be looked into` +
-        `${which}: their devices are not shown`,
+        `${which}: ${netnsDenied === 1 ? 'its' : 'their'} devices are not shown`,
     );
   }
   for (const { missing, cost, remedy } of degraded) {

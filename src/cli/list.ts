@@ -53,8 +53,8 @@ Columns: NETNS NAME KIND VERDICT PID COMMAND WORKLOAD WHY; with --wide also HOLD
 IFINDEX QUEUES (found/attached+detached) FDS (pid:fd) UID INODE MASTER FLAGS OPENED-IN;
 with --full also RX-BYTES TX-BYTES.
 NETNS is \`host\` for the server's own, else its name in /run/netns, path or inode.
-Several holders: 1234,1240 and qemu*2 or qemu,sh. PID \`-\`: nobody; \`?\`: not nobody, but
-not known who, and WHY tells why.
+Several holders: 1234,1240 and qemu*2 or qemu,sh. PID \`-\`: nobody; \`?\`: none was found,
+which does not mean nobody: WHY tells why.
 In a pipe: one device a line, fields separated by a tab, nothing cut, empty fields \`-\`,
 no titles; the first five fields never contain white space, so awk '$4 == "UNHELD"' works.
 What could not be looked at is told on stderr.

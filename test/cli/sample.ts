@@ -3,6 +3,7 @@ import {
   DeviceKind,
   Evidence,
   Holder,
+  type HolderFd,
   Netns,
   TapBinding,
   Verdict,
@@ -21,7 +22,7 @@ export const FOOZ = Netns.fromPartial({
 export function holder(
   pid: number,
   comm: string,
-  fds: readonly { fd: number; queue: string; tid?: number; detached?: boolean }[],
+  fds: readonly DeepPartial<HolderFd>[],
   more: DeepPartial<Holder> = {},
 ): Holder {
   return Holder.fromPartial({

@@ -175,16 +175,18 @@ export async function tapmap(
 
 const ENTRY = fileURLToPath(new URL('entry.ts', import.meta.url));
 
-/** Runs it as a real process. `until`: on this output, SIGINT. */
+/** Runs it as a real process. `until`: on this output, SIGINT; `uid`: as that user. */
 export async function child(
   argv: readonly string[],
-  { until, shell }: { until?: RegExp; shell?: string } = {},
+  { until, shell, uid }: { until?: RegExp; shell?: string; uid?: number } = {},
 ): Promise<Outcome & { signal: NodeJS.Signals | null }> {
-  const command = [process.execPath, '--import', 'tsx', ENTRY, ...argv];
-  const started =
-    shell === undefined
-      ? spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
-      : spawn('bash', ['-c', shell, 'tapmap', ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const argvOf = [process.execPath, '--import', 'tsx', ENTRY, ...argv];
+  const command = shell === undefined ? argvOf : ['bash', '-c', shell, 'tapmap', ...argvOf];
+  const started = spawn(command[0]!, command.slice(1), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+    ...(uid === undefined ? {} : { uid }),
+  });
   let [out, err] = ['', ''];
   started.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
