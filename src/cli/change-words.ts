@@ -40,7 +40,7 @@ export function differenceLine(difference: Difference): string | null {
 }
 
 /** `fooz/tap0`. */
-export function place({ device }: TapBinding): string {
+function place({ device }: TapBinding): string {
   return `${netnsName(device?.netns)}/${printableWord(device?.name ?? '?')}`;
 }
 

@@ -43,7 +43,7 @@ export async function print(output: Output, text: string): Promise<void> {
   });
 }
 
-export function isReaderGone(error: Error & { code?: string }): boolean {
+function isReaderGone(error: Error & { code?: string }): boolean {
   return error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
 }
 

@@ -15,7 +15,7 @@ export interface Column<Row> {
   style?(row: Row): Style;
 }
 
-export const EMPTY = '-';
+const EMPTY = '-';
 const GAP = '  ';
 // Columns are cut to this width before any is cut further.
 const READABLE = 8;

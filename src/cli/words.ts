@@ -49,7 +49,7 @@ const REASONS: ReadonlyMap<ReasonCode, string> = new Map([
   [ReasonCode.REASON_CODE_CHANGING, 'changing'],
 ]);
 
-export function reasonWord({ code }: Reason): string {
+function reasonWord({ code }: Reason): string {
   return REASONS.get(code) ?? `reason-${code}`;
 }
 
@@ -60,7 +60,7 @@ const HINTS: ReadonlyMap<HintKind, string> = new Map([
 ]);
 
 /** `in-flight:1234/5`: what, pid and descriptor. */
-export function hintWord({ kind, pid, fd }: Hint): string {
+function hintWord({ kind, pid, fd }: Hint): string {
   return `${HINTS.get(kind) ?? `hint-${kind}`}:${pid}${fd === undefined ? '' : `/${fd}`}`;
 }
 

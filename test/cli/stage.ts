@@ -18,7 +18,7 @@ import {
 import { run } from '../../src/cli/main.js';
 import type { Io } from '../../src/cli/io.js';
 
-export type ListCall = ServerWritableStream<ListTapBindingsRequest, ListTapBindingsResponse>;
+type ListCall = ServerWritableStream<ListTapBindingsRequest, ListTapBindingsResponse>;
 export type WatchCall = ServerWritableStream<WatchTapBindingsRequest, WatchTapBindingsResponse>;
 
 export interface Script {
