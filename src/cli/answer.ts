@@ -85,13 +85,13 @@ function nameWords({ process, workload }: Holder): string {
   return `${process?.pid ?? '?'} (${facts.join(', ')})`;
 }
 
-function holderClause(holder: Holder, { device }: TapBinding): string {
+function holderClause(holder: Holder, { device }: TapBinding, origin = ''): string {
   const own = holder.process?.netns;
   const elsewhere =
     own !== undefined && device?.netns !== undefined && !sameNetns(own, device.netns)
       ? `; the process itself is in ${netnsName(own)}`
       : '';
-  return `${nameWords(holder)} ${fdClause(holder)}${elsewhere}`;
+  return `${nameWords(holder)} ${fdClause(holder)}${origin}${elsewhere}`;
 }
 
 /** `through fd 3`, `through fds 3 and 5 (one open file)`, `through fds 3, 4 and 5 (3 queues)`. */
@@ -125,7 +125,7 @@ function severalLines(binding: TapBinding): string[] {
       parent !== undefined && sharedWith(holder, [parent]).length > 0
         ? `, inherited from its parent ${parent.process?.pid ?? '?'}`
         : '';
-    return `  process ${holderClause(holder, binding)}${inherited}`;
+    return `  process ${holderClause(holder, binding, inherited)}`;
   });
   const queues = new Set(holders.flatMap(({ fds }) => fds.map(({ queue }) => queue)));
   const shared = [...queues].flatMap((queue) => {
