@@ -22,7 +22,8 @@ export class SupervisorLink {
     if (process.send === undefined) {
       throw new ServerError('CONFIG', 'the server is started by `tapmap serve`, not by itself');
     }
-    // Whatever killed the supervisor: nobody would end this process any more.
+    // Whatever killed the supervisor, and be it a moment ago: nobody would end this process any more.
+    if (!process.connected) process.exit(0);
     process.once('disconnect', () => {
       process.exit(0);
     });

@@ -17,11 +17,17 @@ export interface ServerSilence {
   readonly next: number;
 }
 
+interface Closable {
+  close(): void;
+}
+
 export class ServerProcess {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #alarm: SilenceAlarm;
   readonly #events: ServerEvents;
+  /** Of the channel that was handed over last; closing it twice does nothing. */
+  #handed: Closable | null = null;
 
   constructor(command: Command, silence: ServerSilence, events: ServerEvents) {
     this.#events = events;
@@ -36,6 +42,7 @@ export class ServerProcess {
     });
     this.exited = exitOf(this.#child).finally(() => {
       this.#alarm.stop();
+      this.#handed?.close();
     });
   }
 
@@ -46,6 +53,10 @@ export class ServerProcess {
   /** Hands the channel of a probe over; from then on this process has no part in it. */
   adopt(probe: number, channel: Socket): void {
     if (!this.#child.connected) return;
+    // Node takes the handle out of the socket, and closes it once the server has acknowledged it. When
+    // the server dies before that it never does: then it is ours to close.
+    this.#handed?.close();
+    this.#handed = Reflect.get(channel, '_handle') as Closable | null;
     this.#child.send({ type: 'probe', probe }, channel, (error) => {
       // The server is going; whoever waits for its exit ends the probe too.
       if (error !== null) channel.destroy();

@@ -1,5 +1,12 @@
 // A client as others would write one: the generated code, and the replay of a watch stream.
-import { credentials, status, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
+import {
+  credentials,
+  makeGenericClientConstructor,
+  status,
+  type ClientReadableStream,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
 import type { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import {
   ChangeType,
@@ -18,6 +25,34 @@ export function connect(target: string): TapBindingServiceClient {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 200,
   });
+}
+
+const HealthClient = makeGenericClientConstructor(healthService, 'Health');
+
+/** What grpc.health.v1 says of the service, each time that it changes, until `stop()`. */
+export function watchHealth(target: string): {
+  readonly said: string[];
+  readonly stop: () => void;
+} {
+  const client = new HealthClient(target, credentials.createInsecure());
+  const { requestSerialize, responseDeserialize, path } = healthService['Watch']!;
+  const request = { service: 'tapmap.v1.TapBindingService' };
+  const stream = client.makeServerStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    request,
+  );
+  const said: string[] = [];
+  stream.on('data', (message: { status: string }) => said.push(message.status));
+  stream.on('error', () => undefined);
+  return {
+    said,
+    stop: () => {
+      stream.cancel();
+      client.close();
+    },
+  };
 }
 
 export interface Listing {

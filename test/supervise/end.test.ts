@@ -5,7 +5,7 @@ import { after, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { until } from '../stage/until.js';
-import { connect, isUnavailable, list, Watch } from './client.js';
+import { connect, isUnavailable, list, Watch, watchHealth } from './client.js';
 import { isAlive, Serve } from './serve.js';
 
 async function allGone(pids: readonly number[]): Promise<void> {
@@ -39,6 +39,32 @@ describe('the end of serve', () => {
       client.close();
     });
   }
+
+  it('is told to those who watch health before their stream ends', async () => {
+    await using serve = new Serve();
+    await serve.serving();
+    const health = watchHealth(`unix://${serve.socket}`);
+    await until('it is well', () => health.said.length === 1);
+    serve.kill('SIGTERM');
+    assert.equal((await serve.ended).code, 0);
+    assert.deepEqual(health.said, ['SERVING', 'NOT_SERVING']);
+    health.stop();
+  });
+
+  it('refuses a scan that a client waits for', async () => {
+    await using serve = new Serve();
+    await serve.serving();
+    const client = connect(`unix://${serve.socket}`);
+    // A probe that cannot answer.
+    process.kill(await serve.running('probe'), 'SIGSTOP');
+    const waiting = list(client, true);
+    const watch = new Watch(client);
+    await until('both calls have come', () => watch.inSync);
+    serve.kill('SIGTERM');
+    await assert.rejects(waiting, isUnavailable);
+    assert.equal((await serve.ended).code, 0);
+    client.close();
+  });
 
   it('comes at once with a second signal, even for a server that hangs', async () => {
     await using serve = new Serve();

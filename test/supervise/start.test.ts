@@ -8,7 +8,7 @@ import { findUser } from '../../src/server/user.js';
 import { staleSocket } from '../server/stale-socket.js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { until } from '../stage/until.js';
-import { connect, list } from './client.js';
+import { connect, list, watchHealth } from './client.js';
 import { isHostRoot, Serve, statusField } from './serve.js';
 
 const run = promisify(execFile);
@@ -88,8 +88,13 @@ describe('serve', () => {
     assert.match(serve.stdout, /No scan has finished yet: the probe ended and is being restarted/);
     const client = connect(`unix://${serve.socket}`);
     await assert.rejects(list(client), { code: 14 });
+    const health = watchHealth(`unix://${serve.socket}`);
+    await until('health is told', () => health.said.length === 1);
     serve.tell({ mode: 'normal' });
     await until('it answers', () => list(client).catch(() => undefined), 20_000);
+    await until('health is told', () => health.said.length === 2);
+    assert.deepEqual(health.said, ['NOT_SERVING', 'SERVING']);
+    health.stop();
     client.close();
   });
 

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import { pino } from 'pino';
+import type { Command } from '../../src/supervise/child.js';
+import { Supervisor } from '../../src/supervise/supervisor.js';
+import { TIMING } from '../../src/supervise/timing.js';
+import { watchForLeaks } from '../stage/leaks.js';
+import { until } from '../stage/until.js';
+
+describe('the supervisor', () => {
+  const checkLeaks = watchForLeaks();
+  after(checkLeaks);
+
+  let directory = '';
+  let end: (() => Promise<number>) | null = null;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'tapmap-supervisor-'));
+    end = null;
+  });
+  afterEach(async () => {
+    // One that a failed test left running would start processes for ever.
+    await end?.();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Runs it; the function that is given back ends it, and gives its exit code. */
+  function start(subject: Supervisor): () => Promise<number> {
+    const ended = subject.run();
+    end = () => {
+      subject.end();
+      subject.end();
+      return ended;
+    };
+    return end;
+  }
+
+  /** A process that notes in `log` that it was started, and then runs `script`. */
+  function program(name: string, script: string): Command {
+    const note = `require('node:fs').appendFileSync(${JSON.stringify(join(directory, name))}, 'x');`;
+    return { file: process.execPath, args: ['-e', `${note}${script}`] };
+  }
+
+  function starts(name: string): number {
+    const file = join(directory, name);
+    return existsSync(file) ? readFileSync(file).length : 0;
+  }
+
+  const PROBE = `process.stdin.on('end', () => process.exit()).resume();`;
+  const LISTENING = `process.on('disconnect', () => process.exit());
+    process.send({ type: 'listening', sockets: [] });`;
+
+  function supervisor(server: Command, probe: Command): Supervisor {
+    return new Supervisor({
+      server,
+      probe,
+      socketPaths: [],
+      log: pino({ level: 'silent' }),
+      timing: { ...TIMING, backoffFirst: 10, backoffLimit: 20, serverStart: 20_000 },
+    });
+  }
+
+  it('kills and restarts a server that reports what it must not', async () => {
+    const server = program(
+      'server',
+      `${LISTENING} process.send({ type: 'kill', pid: 1 }); setInterval(() => {}, 1000);`,
+    );
+    const stop = start(supervisor(server, program('probe', PROBE)));
+    await until('three servers were started', () => starts('server') >= 3, 20_000);
+    assert.equal(await stop(), 0);
+  });
+
+  it('kills only the probe that runs now, whatever the server reports', async () => {
+    const server = program(
+      'server',
+      `${LISTENING}
+      process.send({ type: 'probe_failed', probe: 99, reason: 'no such probe' });
+      process.on('message', ({ probe }) => {
+        if (probe < 3) process.send({ type: 'probe_failed', probe, reason: 'test' });
+        else require('node:fs').writeFileSync(${JSON.stringify(join(directory, 'third'))}, '');
+      });`,
+    );
+    const stop = start(supervisor(server, program('probe', PROBE)));
+    await until('the third one came', () => existsSync(join(directory, 'third')), 20_000);
+    assert.equal(starts('server'), 1);
+    assert.equal(await stop(), 0);
+  });
+
+  it('ends with the code of a server that refuses to start, and with 4 for any other end', async () => {
+    for (const [server, code] of [
+      ['process.exit(2)', 2],
+      ['process.exit(3)', 3],
+      ['process.exit(1)', 4],
+      ['process.exit(0)', 4],
+      [`process.kill(process.pid, 'SIGKILL')`, 4],
+    ] as const) {
+      assert.equal(
+        await supervisor(program('server', server), program('probe', PROBE)).run(),
+        code,
+      );
+    }
+    const missing = { file: join(directory, 'no-such-program'), args: [] };
+    assert.equal(await supervisor(missing, missing).run(), 4);
+  });
+});
