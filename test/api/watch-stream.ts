@@ -153,8 +153,19 @@ export class Replay {
   }
 
   #apply(): void {
+    const removed = new Set<string>();
     for (const { type, binding } of this.#batch) {
+      if (type === ChangeType.CHANGE_TYPE_REMOVED) removed.add(binding?.name ?? '');
+    }
+    const changed = new Set<string>();
+    for (const { type, binding, coalesced, movedFrom } of this.#batch) {
       if (binding === undefined) throw new Error('a change without a binding');
+      if (changed.has(binding.name)) throw new Error(`two changes of ${binding.name} at once`);
+      changed.add(binding.name);
+      if (coalesced < 1) throw new Error(`a change that stands for ${coalesced}`);
+      if (movedFrom !== '' && !removed.has(movedFrom)) {
+        throw new Error(`${binding.name} moved from ${movedFrom}, which was not removed`);
+      }
       const known = this.bindings.has(binding.name);
       if (this.#snapshot !== null) this.#snapshot.add(binding.name);
       else if (this.strict && known === (type === ChangeType.CHANGE_TYPE_ADDED)) {
