@@ -1,7 +1,7 @@
 /** From one probe after the other into the store. */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { BindingStore } from '../store/bindingStore.js';
+import type { BindingStore } from '../store/binding-store.js';
 import { ProbeChannel, type ProbeSilence } from './probe-channel.js';
 import { ScanRequests } from './scan-requests.js';
 

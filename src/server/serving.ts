@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import { tapBindingService } from '../api/service.js';
-import { BindingStore } from '../store/bindingStore.js';
+import { BindingStore } from '../store/binding-store.js';
 import { announcement } from './announcement.js';
 import { CallCount } from './call-count.js';
 import type { Config } from './config.js';

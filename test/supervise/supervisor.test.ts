@@ -62,6 +62,19 @@ describe('the supervisor', () => {
     });
   }
 
+  /** Runs it until `work` is done or has failed. */
+  async function during(subject: Supervisor, work: () => Promise<void>): Promise<void> {
+    const ended = subject.run();
+    try {
+      await work();
+    } finally {
+      subject.end();
+      // The second time: at once.
+      subject.end();
+      assert.equal(await ended, 0);
+    }
+  }
+
   it('kills and restarts a server that reports what it must not', async () => {
     const server = program(
       'server',
@@ -73,19 +86,25 @@ describe('the supervisor', () => {
   });
 
   it('kills only the probe that runs now, whatever the server reports', async () => {
+    const probes = join(directory, 'probes');
     const server = program(
       'server',
       `${LISTENING}
       process.send({ type: 'probe_failed', probe: 99, reason: 'no such probe' });
       process.on('message', ({ probe }) => {
+        require('node:fs').appendFileSync(${JSON.stringify(probes)}, probe + ' ');
         if (probe < 3) process.send({ type: 'probe_failed', probe, reason: 'test' });
-        else require('node:fs').writeFileSync(${JSON.stringify(join(directory, 'third'))}, '');
       });`,
     );
-    const stop = start(supervisor(server, program('probe', PROBE)));
-    await until('the third one came', () => existsSync(join(directory, 'third')), 20_000);
-    assert.equal(starts('server'), 1);
-    assert.equal(await stop(), 0);
+    const subject = supervisor(server, program('probe', PROBE));
+    await during(subject, async () => {
+      const handedOver = (): string => (existsSync(probes) ? readFileSync(probes, 'utf8') : '');
+      await until('the third one came', () => handedOver().includes('3'), 20_000);
+      // One that was killed wrongly would be followed by another.
+      await until('the third one runs', () => starts('probe') > 0, 20_000);
+      assert.equal(handedOver(), '1 2 3 ');
+      assert.equal(starts('server'), 1);
+    });
   });
 
   it('ends with the code of a server that refuses to start, and with 4 for any other end', async () => {
