@@ -1,5 +1,5 @@
 /** What all calls of the service share. */
-import type { BindingStore } from '../store/bindingStore.js';
+import type { BindingStore } from '../store/binding-store.js';
 import type { Limits } from './limits.js';
 
 export interface ServiceContext {

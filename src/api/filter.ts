@@ -4,9 +4,9 @@ import type { TapBindingFilter } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Binding } from '../model/binding.js';
 import { DEVICE_KIND, VERDICT } from './enums.js';
 import type { FieldViolation } from './error.js';
-import type { Violate } from './filterField.js';
-import { parseEnum, parseGlob } from './filterField.js';
-import { holderTests } from './holderFilter.js';
+import type { Violate } from './filter-field.js';
+import { parseEnum, parseGlob } from './filter-field.js';
+import { holderTests } from './holder-filter.js';
 
 export type BindingFilter = (binding: Binding) => boolean;
 

@@ -9,13 +9,13 @@ import type {
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { ServiceContext } from './context.js';
 import { ApiError } from './error.js';
-import { freshScan } from './freshScan.js';
+import { freshScan } from './fresh-scan.js';
 import type { Limits } from './limits.js';
 import { DEFAULT_LIMITS } from './limits.js';
-import { listMessages, parseListRequest } from './listTapBindings.js';
-import { failCall, ResponseStream, sourceOf } from './responseStream.js';
+import { listMessages, parseListRequest } from './list-tap-bindings.js';
+import { failCall, ResponseStream, sourceOf } from './response-stream.js';
 import { Watcher } from './watcher.js';
-import { parseWatchRequest, watchStart } from './watchRequest.js';
+import { parseWatchRequest, watchStart } from './watch-request.js';
 
 export interface TapBindingServiceOptions extends Omit<ServiceContext, 'limits'> {
   /**

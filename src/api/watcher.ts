@@ -1,22 +1,22 @@
 /** One stream of WatchTapBindings, from its start to its end. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { StoreEvent } from '../store/bindingStore.js';
+import type { StoreEvent } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
-import { changeMessages } from './changeMessages.js';
+import { changeMessages } from './change-messages.js';
 import type { ServiceContext } from './context.js';
-import { PendingChanges } from './pendingChanges.js';
-import type { ResponseSource } from './responseStream.js';
-import { ResponseStream } from './responseStream.js';
-import type { ResumePoint } from './resumeToken.js';
-import type { Position, WatchMessage } from './watchMessages.js';
+import { PendingChanges } from './pending-changes.js';
+import type { ResponseSource } from './response-stream.js';
+import { ResponseStream } from './response-stream.js';
+import type { ResumePoint } from './resume-token.js';
+import type { Position, WatchMessage } from './watch-messages.js';
 import {
   batchMessages,
   coverageChangedMessage,
   progressMessage,
   snapshotMessages,
-} from './watchMessages.js';
-import type { WatchPlan, WatchStart } from './watchRequest.js';
+} from './watch-messages.js';
+import type { WatchPlan, WatchStart } from './watch-request.js';
 
 export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   readonly #context: ServiceContext;

@@ -1,6 +1,6 @@
 /** What could not be seen, and whether the view is live. */
 import type { Coverage } from '../model/coverage.js';
-import { shareStructure } from './structuralSharing.js';
+import { shareStructure } from './structural-sharing.js';
 
 /** Since when, and why, no observation can be had. */
 export interface Stale {

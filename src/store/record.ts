@@ -1,7 +1,7 @@
 /** What the store keeps of one device, and how an observation changes it. */
 import type { Binding } from '../model/binding.js';
 import type { Process, Workload } from '../model/holder.js';
-import { shareStructure } from './structuralSharing.js';
+import { shareStructure } from './structural-sharing.js';
 
 /** Who held a device last, as last seen. */
 export interface LastHolder {

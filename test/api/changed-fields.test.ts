@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bindingMessage } from '../../src/api/bindingMessage.js';
-import { changedFields } from '../../src/api/changedFields.js';
+import { bindingMessage } from '../../src/api/binding-message.js';
+import { changedFields } from '../../src/api/changed-fields.js';
 import { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type { StoredBinding } from '../../src/store/record.js';
 import type { BindingFields } from '../store/observations.js';

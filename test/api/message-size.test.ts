@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bindingMessage } from '../../src/api/bindingMessage.js';
-import { bindingSize } from '../../src/api/messageSize.js';
+import { bindingMessage } from '../../src/api/binding-message.js';
+import { bindingSize } from '../../src/api/message-size.js';
 import { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type { Workload } from '../../src/model/holder.js';
 import { binding, holder, netns, process } from '../store/observations.js';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { bindingMessage } from '../../src/api/bindingMessage.js';
-import { changeMessages } from '../../src/api/changeMessages.js';
-import { PendingChanges } from '../../src/api/pendingChanges.js';
+import { bindingMessage } from '../../src/api/binding-message.js';
+import { changeMessages } from '../../src/api/change-messages.js';
+import { PendingChanges } from '../../src/api/pending-changes.js';
 import type { View as ModelView } from '../../src/api/view.js';
 import { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type {
@@ -14,7 +14,7 @@ import type {
 } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { View, WatchTapBindingsResponse } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import type { Binding } from '../../src/model/binding.js';
-import { BindingStore } from '../../src/store/bindingStore.js';
+import { BindingStore } from '../../src/store/binding-store.js';
 import { NODE, serve } from './server.js';
 import { Replay } from './watch-stream.js';
 import type { World } from './worlds.js';

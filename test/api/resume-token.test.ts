@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeResumeToken, encodeResumeToken } from '../../src/api/resumeToken.js';
+import { decodeResumeToken, encodeResumeToken } from '../../src/api/resume-token.js';
 
 const point = fc.record({
   epoch: fc.uuid(),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ChangeType, SnapshotReason } from '../../src/gen/tapmap/v1/tap_binding_service.js';
-import { encodeResumeToken } from '../../src/api/resumeToken.js';
-import { BindingStore } from '../../src/store/bindingStore.js';
+import { encodeResumeToken } from '../../src/api/resume-token.js';
+import { BindingStore } from '../../src/store/binding-store.js';
 import { binding, coverage, observed } from '../store/observations.js';
 import { serve } from './server.js';
 

@@ -19,7 +19,7 @@ import {
   TapBindingServiceService,
   WatchTapBindingsRequest,
 } from '../../src/gen/tapmap/v1/tap_binding_service.js';
-import { BindingStore } from '../../src/store/bindingStore.js';
+import { BindingStore } from '../../src/store/binding-store.js';
 import { WatchStream } from './watch-stream.js';
 
 /** Host name that the server gives. */

@@ -5,18 +5,18 @@ import type {
   ListTapBindingsRequest,
   ListTapBindingsResponse,
 } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { StoreSnapshot } from '../store/bindingStore.js';
-import { bindingMessage } from './bindingMessage.js';
+import type { StoreSnapshot } from '../store/binding-store.js';
+import { bindingMessage } from './binding-message.js';
 import { chunks } from './chunks.js';
 import type { ServiceContext } from './context.js';
-import { coverageMessage } from './coverageMessage.js';
+import { coverageMessage } from './coverage-message.js';
 import type { FieldViolation } from './error.js';
 import { throwViolations } from './error.js';
 import type { BindingFilter } from './filter.js';
 import { parseFilters } from './filter.js';
-import { bindingSize } from './messageSize.js';
-import type { Outgoing } from './responseStream.js';
-import { encodeResumeToken } from './resumeToken.js';
+import { bindingSize } from './message-size.js';
+import type { Outgoing } from './response-stream.js';
+import { encodeResumeToken } from './resume-token.js';
 import type { View } from './view.js';
 import { parseView } from './view.js';
 

@@ -1,17 +1,17 @@
 /** The messages of a watch stream. */
 import type { Change, WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { StoreSnapshot } from '../store/bindingStore.js';
+import type { StoreSnapshot } from '../store/binding-store.js';
 import type { StoredCoverage } from '../store/coverage.js';
-import type { Sized } from './changeMessages.js';
-import { addedMessage } from './changeMessages.js';
+import type { Sized } from './change-messages.js';
+import { addedMessage } from './change-messages.js';
 import { chunks } from './chunks.js';
 import type { ServiceContext } from './context.js';
-import { coverageMessage } from './coverageMessage.js';
-import type { Selection } from './pendingChanges.js';
-import type { Outgoing } from './responseStream.js';
-import type { ResumePoint } from './resumeToken.js';
-import { encodeResumeToken } from './resumeToken.js';
+import { coverageMessage } from './coverage-message.js';
+import type { Selection } from './pending-changes.js';
+import type { Outgoing } from './response-stream.js';
+import type { ResumePoint } from './resume-token.js';
+import { encodeResumeToken } from './resume-token.js';
 
 export type WatchMessage = Outgoing<WatchTapBindingsResponse>;
 

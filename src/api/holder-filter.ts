@@ -1,8 +1,8 @@
 /** The fields of a filter that are about a holder: one and the same holder must match them all. */
 import type { TapBindingFilter } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Holder, Workload } from '../model/holder.js';
-import type { Violate } from './filterField.js';
-import { parseGlob } from './filterField.js';
+import type { Violate } from './filter-field.js';
+import { parseGlob } from './filter-field.js';
 
 export type HolderTest = (holder: Holder) => boolean;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { StoreEvent } from '../../src/store/bindingStore.js';
-import { BindingStore } from '../../src/store/bindingStore.js';
+import type { StoreEvent } from '../../src/store/binding-store.js';
+import { BindingStore } from '../../src/store/binding-store.js';
 import { StoreError } from '../../src/store/error.js';
 import { binding, coverage, holder, observed, statistics } from './observations.js';
 

@@ -8,7 +8,7 @@ import type {
 import type { Device, Statistics } from '../model/device.js';
 import type { LastHolder, StoredBinding } from '../store/record.js';
 import { DEVICE_KIND, HINT_KIND, REASON_CODE, VERDICT } from './enums.js';
-import { holderMessage, netnsMessage, processMessage, workloadMessage } from './holderMessage.js';
+import { holderMessage, netnsMessage, processMessage, workloadMessage } from './holder-message.js';
 import type { View } from './view.js';
 
 /** `node` is the host name of the server. Every field is set explicitly, so that two compare well. */

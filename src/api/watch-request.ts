@@ -2,14 +2,14 @@
 import type { Duration } from '../gen/google/protobuf/duration.js';
 import type { WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
 import { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { BindingStore } from '../store/bindingStore.js';
+import type { BindingStore } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
 import type { FieldViolation } from './error.js';
 import { throwViolations } from './error.js';
 import { parseFilters } from './filter.js';
-import type { Selection } from './pendingChanges.js';
-import type { ResumePoint } from './resumeToken.js';
-import { decodeResumeToken } from './resumeToken.js';
+import type { Selection } from './pending-changes.js';
+import type { ResumePoint } from './resume-token.js';
+import { decodeResumeToken } from './resume-token.js';
 import { parseView } from './view.js';
 
 const PROGRESS_DEFAULT_MS = 30_000;

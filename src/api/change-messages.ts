@@ -3,10 +3,10 @@ import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
 import type { Change } from '../gen/tapmap/v1/tap_binding_service.js';
 import { ChangeType } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { StoredBinding } from '../store/record.js';
-import { bindingMessage } from './bindingMessage.js';
-import { changedFields } from './changedFields.js';
-import { bindingSize } from './messageSize.js';
-import type { PendingChange, Selection } from './pendingChanges.js';
+import { bindingMessage } from './binding-message.js';
+import { changedFields } from './changed-fields.js';
+import { bindingSize } from './message-size.js';
+import type { PendingChange, Selection } from './pending-changes.js';
 
 /** A message that is part of another, and about how many bytes it takes. */
 export interface Sized<Item> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { shareStructure } from '../../src/store/structuralSharing.js';
+import { shareStructure } from '../../src/store/structural-sharing.js';
 
 test('an equal value is the earlier object itself', () => {
   const before = { a: [1, { b: null }], c: 'x' };
