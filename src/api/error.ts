@@ -4,7 +4,7 @@ import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_detail
 import { Status } from '../gen/google/rpc/status.js';
 
 /** `ErrorInfo.domain` of all errors. */
-export const ERROR_DOMAIN = 'tapmap';
+const ERROR_DOMAIN = 'tapmap';
 
 const CODES = {
   /** A field of the request does not parse. */

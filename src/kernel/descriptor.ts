@@ -3,7 +3,6 @@ import { constants } from 'node:fs';
 import { addressOf, checked, libc, SYS } from './libc.js';
 
 type Open = (path: string, flags: number) => number;
-type Openat = (directory: number, path: string, flags: number) => number;
 type Close = (fd: number) => number;
 type Read = (fd: number, buffer: bigint, size: number) => number;
 type Statx = (
@@ -17,7 +16,6 @@ type Statx = (
 type Readlink = (path: string, buffer: bigint, size: number) => number;
 
 const openCall = libc.func('int open(const char *path, int flags)') as Open;
-const openatCall = libc.func('int openat(int fd, const char *path, int flags)') as Openat;
 const closeCall = libc.func('int close(int fd)') as Close;
 const readCall = libc.func('long read(int fd, void *buffer, size_t size)') as Read;
 const statxByPath = libc.func(
@@ -45,11 +43,6 @@ const STATX_TYPE = 0x1;
 /** Opens with O_CLOEXEC. Throws KernelError. */
 export function open(path: string, flags: number): number {
   return checked(`open ${path}`, openCall(path, flags | O_CLOEXEC));
-}
-
-/** Opens relative to a directory's descriptor, with O_CLOEXEC. Throws KernelError. */
-export function openat(directory: number, path: string, flags: number): number {
-  return checked(`openat ${path}`, openatCall(directory, path, flags | O_CLOEXEC));
 }
 
 /** Closes. Linux frees the descriptor whatever close(2) says, so there is nothing to handle. */

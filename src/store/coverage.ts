@@ -3,7 +3,7 @@ import type { Coverage } from '../model/coverage.js';
 import { shareStructure } from './structural-sharing.js';
 
 /** Since when, and why, no observation can be had. */
-export interface Stale {
+interface Stale {
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly reason: string;

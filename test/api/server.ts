@@ -31,7 +31,7 @@ export interface ServerOptions {
   readonly scanNow?: (signal: AbortSignal) => Promise<void>;
 }
 
-export interface ListAnswer {
+interface ListAnswer {
   readonly messages: readonly ListTapBindingsResponse[];
   readonly bindings: readonly TapBinding[];
   readonly summary: ListSummary;
