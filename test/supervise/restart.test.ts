@@ -146,6 +146,27 @@ describe('a probe that dies', () => {
     });
   }
 
+  it('again and again while the server is stopped is replaced once for the server', async () => {
+    await using serve = new Serve({ timing: { serverSilence: 60_000 } });
+    await serve.serving();
+    const server = await serve.running('server');
+    process.kill(server, 'SIGSTOP');
+    // Channels that are handed over wait in a queue, those of dead probes too.
+    for (let count = 0; count < 4; count++) {
+      const probe = await serve.running('probe');
+      process.kill(probe, 'SIGKILL');
+      await serve.other('probe', probe);
+    }
+    serve.tell({ devices: ['tap9'] });
+    process.kill(server, 'SIGCONT');
+    const client = connect(`unix://${serve.socket}`);
+    const watch = new Watch(client);
+    await settles(watch, ['tap9']);
+    assert.equal(serve.find('server'), server);
+    watch.cancel();
+    client.close();
+  });
+
   it('is waited for by clients that ask for a fresh scan no longer than it lives', async () => {
     await using serve = new Serve();
     await serve.serving();
