@@ -65,7 +65,7 @@ export function interrupted(
     statusOf: (copy) => copies.has(copy),
     tunInterface: (copy) => copies.has(copy),
     tunDeviceNetns: (copy) => copies.has(copy),
-    compareOpenFiles: (copy) => copies.has(copy),
+    compareOpenFiles: (copy, other) => copies.has(copy) || copies.has(other),
     dumpLinks: (_, kind) => elsewhere === 0 && kind === 'tun',
     combinedChannels: (_, name) => elsewhere === 0 && name === device,
   };

@@ -94,3 +94,38 @@ for (const { descriptors, steps } of cases) {
     );
   }
 }
+
+// Here no count of queues tells that anything has changed.
+for (const moment of momentsOf([...STEPS, 'compareOpenFiles'])) {
+  test(
+    `scenario 21: one of two processes that share a queue ends right ${moment.when} ${moment.step}`,
+    { skip },
+    async (t) => {
+      const stage = setStage(t);
+      const device = stage.deviceName();
+      const fd = await agent.open();
+      await agent.attach(fd, device, IFF_TAP | IFF_NO_PI);
+      const [pid, other] = [await agent.spawn([fd]), await agent.spawn([fd])];
+      await agent.close(fd);
+      try {
+        const { kernel, happened } = interrupted(moment, { pid, device }, () => {
+          killNow(pid);
+        });
+        const inspector = inspectorOn(kernel);
+        const [during] = called(await scanned(inspector), device);
+        assert.ok(happened());
+        assert.ok(during !== undefined);
+        const holders = during.holders.filter(({ process }) => process.pid !== pid);
+        assertHeldBy(other, 1, { ...during, holders });
+        const ended = during.holders.filter(({ process }) => process.pid === pid);
+        if (ended.length > 0) assertHeldBy(pid, 1, { ...during, holders: ended });
+        assert.deepEqual(during.queues, { attached: 1, disabled: 0, found: 1 });
+        const [next] = called(await scanned(inspector), device);
+        assert.ok(next !== undefined);
+        assertHeldBy(other, 1, next);
+      } finally {
+        killNow(other);
+      }
+    },
+  );
+}
