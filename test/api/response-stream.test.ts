@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { test } from 'node:test';
+import { status as Code } from '@grpc/grpc-js';
+import { ResponseStream, sourceOf } from '../../src/api/response-stream.js';
+import { ClientThatLags } from './client-that-lags.js';
+import { Clock } from './clock.js';
+
+const MINUTE = 60_000;
+
+function unexpected(error: unknown): never {
+  throw error;
+}
+
+/** A stream of this many messages of this size, on a clock that the test moves. */
+function streamOf(t: TestContext, count: number, size: number) {
+  const clock = new Clock(t);
+  const client = new ClientThatLags<number>();
+  const messages = Array.from({ length: count }, (_, message) => ({ message, size }));
+  let closes = 0;
+  const stream = new ResponseStream(client.call, sourceOf(messages.values()), {
+    limits: { stallMs: MINUTE, unreadBytes: 1_000 },
+    onInternalError: unexpected,
+    onClose: () => closes++,
+  });
+  return { clock, client, stream, closes: () => closes };
+}
+
+test('no more is written than the client may have unread', (t) => {
+  const { client, stream } = streamOf(t, 100, 400);
+  stream.pump();
+  assert.equal(client.written.length, 3);
+  client.take();
+  assert.equal(client.written.length, 4);
+});
+
+test('many small messages are bounded by their number', (t) => {
+  const { client, stream } = streamOf(t, 100, 0);
+  stream.pump();
+  assert.equal(client.untaken, 16);
+});
+
+test('a message larger than what may be unread is written alone', (t) => {
+  const { client, stream } = streamOf(t, 2, 5_000);
+  stream.pump();
+  assert.equal(client.written.length, 1);
+  client.take();
+  assert.equal(client.written.length, 2);
+});
+
+test('the call ends with OK once all is written', (t) => {
+  const { client, stream, closes } = streamOf(t, 5, 400);
+  stream.pump();
+  client.take(3);
+  assert.deepEqual([client.written.length, client.code, closes()], [5, Code.OK, 1]);
+});
+
+test('a client that takes nothing for a minute is ended with ABORTED', (t) => {
+  const { clock, client, stream, closes } = streamOf(t, 100, 400);
+  stream.pump();
+  clock.tick(MINUTE - 1);
+  assert.equal(client.code, null);
+  clock.tick(1);
+  assert.equal(client.code, Code.ABORTED);
+  assert.equal(closes(), 1);
+});
+
+test('a client that takes a little each minute is not ended', (t) => {
+  const { clock, client, stream } = streamOf(t, 100, 400);
+  stream.pump();
+  for (let minute = 0; minute < 10; minute++) {
+    clock.tick(MINUTE - 1);
+    client.take();
+  }
+  assert.equal(client.code, null);
+  assert.equal(client.written.length, 13);
+});
+
+test('a client that has taken all there is may be silent for ever', (t) => {
+  const clock = new Clock(t);
+  const client = new ClientThatLags<number>();
+  const messages = [{ message: 1, size: 1 }];
+  const source = { next: () => messages.pop() ?? null, ended: false };
+  const limits = { stallMs: MINUTE, unreadBytes: 1_000 };
+  const stream = new ResponseStream(client.call, source, {
+    limits,
+    onInternalError: unexpected,
+  });
+  stream.pump();
+  client.take();
+  clock.tick(10 * MINUTE);
+  assert.equal(client.code, null);
+});
+
+test('after the call is cancelled nothing is written, and all is released once', (t) => {
+  const { clock, client, stream, closes } = streamOf(t, 100, 400);
+  stream.pump();
+  client.call.emit('cancelled', 'cancelled');
+  client.take(3);
+  stream.pump();
+  clock.tick(2 * MINUTE);
+  assert.deepEqual([client.written.length, client.code, closes()], [3, null, 1]);
+  assert.equal(clock.pending, 0);
+});
+
+test('an error of the source ends the call with INTERNAL and is told to the inside', () => {
+  const client = new ClientThatLags<number>();
+  const internal: unknown[] = [];
+  const inside = new Error('of the inside');
+  const source = {
+    next: () => {
+      throw inside;
+    },
+    ended: false,
+  };
+  const limits = { stallMs: MINUTE, unreadBytes: 1_000 };
+  new ResponseStream(client.call, source, {
+    limits,
+    onInternalError: (error) => internal.push(error),
+  }).pump();
+  assert.deepEqual([client.code, client.details], [Code.INTERNAL, 'internal error']);
+  assert.deepEqual(internal, [inside]);
+});
