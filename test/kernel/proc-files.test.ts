@@ -91,6 +91,12 @@ describe('/proc/PID/cmdline', () => {
     assert.deepEqual(parseCommandLine(bytes('qemu\0-name\0\0')), ['qemu', '-name', '']);
   });
 
+  it('is cut after 32 KiB, and says so', () => {
+    const long = parseCommandLine(bytes(`a\0${'b'.repeat(100_000)}\0c\0`));
+    assert.equal(long.length, 2);
+    assert.equal(long[1], `${'b'.repeat(32 * 1024 - 2)}…`);
+  });
+
   it('may lack the last NUL when the process has overwritten it, and be empty', () => {
     assert.deepEqual(parseCommandLine(bytes('nginx: worker process')), ['nginx: worker process']);
     assert.deepEqual(parseCommandLine(bytes('')), []);

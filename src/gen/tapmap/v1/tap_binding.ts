@@ -518,7 +518,10 @@ export interface Process {
   comm: string;
   /** Path of the executable (/proc/PID/exe). Empty when not readable. */
   executable: string;
-  /** Arguments (/proc/PID/cmdline). Set only in VIEW_FULL. */
+  /**
+   * Arguments (/proc/PID/cmdline). What is longer than 32 KiB is cut, and then
+   * ends with `…`. Set only in VIEW_FULL.
+   */
   commandLine: string[];
   /** Effective user id. */
   uid: number;
