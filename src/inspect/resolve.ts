@@ -138,8 +138,9 @@ function askOpenFile(
       ({ name } = again);
       deviceNetns = netnsAgain;
     }
-    // Of use only to tell devices of one name apart, where the namespace could not be learned.
-    const hardwareAddress = deviceNetns === null && tap ? linux.tunHardwareAddress(copy) : null;
+    // Tells devices of one name apart: where the namespace could not be learned, and where this one
+    // is deleted and another made under its name before the namespace is asked for its devices.
+    const hardwareAddress = tap ? linux.tunHardwareAddress(copy) : null;
     return { ...slot, driver, name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
   } catch (error) {
     // Attached to none, or the device was deleted under it: tun, and macvtap.

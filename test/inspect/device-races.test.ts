@@ -66,6 +66,52 @@ for (const moment of momentsOf(STEPS)) {
     assert.deepEqual(during, [during[0]?.netns === stage.home.inode ? from : to]);
     assert.deepEqual(called(await scanned(inspector), device).map(told), [to]);
   });
+
+  test(`scenario 21: another device takes its name ${when}`, { skip }, async (t) => {
+    const stage = setStage(t);
+    const [device, renamed] = [stage.deviceName(), stage.deviceName()];
+    const { pid } = await stage.holder([stage.queue(device)]);
+    const ifindex = stage.home.ifindex(device);
+    const { kernel, happened } = interrupted(moment, { pid, device }, () => {
+      stage.home.ip('link', 'set', device, 'name', renamed);
+      // As many queues as the first one, so that no count tells them apart. This process is no holder.
+      stage.queue(device);
+    });
+    const inspector = inspectorOn(kernel);
+    const during = called(await inspector.scan(), device, renamed);
+    assert.ok(happened());
+    assert.ok(during.some((binding) => binding.device.ifindex === ifindex));
+    for (const binding of during) {
+      assert.deepEqual(holderPids(binding), binding.device.ifindex === ifindex ? [pid] : []);
+    }
+    const next = called(await scanned(inspector), device, renamed);
+    assert.deepEqual(
+      new Map(next.map((binding) => [binding.device.ifindex, holderPids(binding)])),
+      new Map([
+        [ifindex, [pid]],
+        [stage.home.ifindex(device), []],
+      ]),
+    );
+  });
+
+  test(`scenario 21: the device is deleted and made anew ${when}`, { skip }, async (t) => {
+    const stage = setStage(t);
+    const device = stage.deviceName();
+    const { pid } = await stage.holder([stage.queue(device)]);
+    const ifindex = stage.home.ifindex(device);
+    const { kernel, happened } = interrupted(moment, { pid, device }, () => {
+      stage.home.ip('link', 'del', device);
+      stage.queue(device);
+    });
+    const inspector = inspectorOn(kernel);
+    const during = called(await inspector.scan(), device);
+    assert.ok(happened());
+    for (const binding of during) {
+      assert.deepEqual(holderPids(binding), binding.device.ifindex === ifindex ? [pid] : []);
+    }
+    const next = called(await scanned(inspector), device);
+    assert.deepEqual(next.map(holderPids), [[]]);
+  });
 }
 
 function held(pid: number, ifindex: number, netns: number) {
