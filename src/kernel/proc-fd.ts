@@ -4,8 +4,9 @@
  * number of the file whatever path its node has, and costs the same. See proc_pid_fd(5).
  *
  * Tables are dense, as the kernel gives the lowest free number. So as many numbers as the table says
- * it has are tried from 0 up, and only what is not found so is listed with getdents64(2): listing all
- * would take a third of the time.
+ * it has are tried from 0 up, and only what is beyond them is listed with getdents64(2): listing all
+ * would take a third of the time. The size only says where to begin the list, as a process may open
+ * and close files meanwhile: each descriptor that stays is seen either way.
  */
 import { addressOf, checked, lastErrno, libc, SYS } from './libc.js';
 import {
@@ -88,10 +89,13 @@ const names = { bytes: nameBytes, address: Number(addressOf(nameBytes)) };
 export function walkFdTable(directory: string, targets: FdTargets): FdFinds {
   const table = open(directory, O_DIRECTORY);
   try {
-    return (
-      walkDense(table, targets) ??
-      walkListed(table, 0, targets, { refused: null, devices: [], namespaces: [] })
-    );
+    const finds: FdFinds = { refused: null, devices: [], namespaces: [] };
+    const tried = Math.min(tableSize(table), DENSE_MAX);
+    for (let fd = 0; fd < tried; fd++) {
+      visit(table, names.address + fd * NAME_SIZE, fd, targets, finds);
+    }
+    walkListed(table, tried, targets, finds);
+    return finds;
   } finally {
     close(table);
   }
@@ -104,27 +108,13 @@ function tableSize(table: number): number {
   return statx(SYS.statx, table, path, flags, 0, statusAddress) === 0 ? words[STATX.sizeLow]! : 0;
 }
 
-/** Null when the size is not told, or changed meanwhile: one may then have been counted for another. */
-function walkDense(table: number, targets: FdTargets): FdFinds | null {
-  const size = tableSize(table);
-  if (size === 0) return null;
-  const finds: FdFinds = { refused: null, devices: [], namespaces: [] };
-  const tried = Math.min(size, DENSE_MAX);
-  let open = 0;
-  for (let fd = 0; fd < tried; fd++) {
-    if (visit(table, names.address + fd * NAME_SIZE, fd, targets, finds)) open++;
-  }
-  if (open < size) walkListed(table, tried, targets, finds);
-  return tableSize(table) === size ? finds : null;
-}
-
 /** Lists the descriptors from a number on: proc_readfd_common takes the position for the number. */
-function walkListed(table: number, from: number, targets: FdTargets, finds: FdFinds): FdFinds {
+function walkListed(table: number, from: number, targets: FdTargets, finds: FdFinds): void {
   checked('lseek', lseek(table, from + DOT_ENTRIES, SEEK_SET));
   while (true) {
     const got = getdents(SYS.getdents64, table, entriesAddress, entries.length);
     const end = checked('getdents64', got);
-    if (end === 0) return finds;
+    if (end === 0) return;
     for (let at = 0; at < end;) {
       const name = at + NAME;
       at += entries[at + RECORD_LENGTH]! | (entries[at + RECORD_LENGTH + 1]! << 8);
@@ -134,20 +124,13 @@ function walkListed(table: number, from: number, targets: FdTargets, finds: FdFi
   }
 }
 
-/** Whether the descriptor is open. */
-function visit(
-  table: number,
-  path: number,
-  fd: number,
-  targets: FdTargets,
-  finds: FdFinds,
-): boolean {
+function visit(table: number, path: number, fd: number, targets: FdTargets, finds: FdFinds): void {
   if (statx(SYS.statx, table, path, STATX_FLAGS_QUIET, 0, statusAddress) !== 0) {
     const code = lastErrno();
-    if (code === 'ENOENT') return false;
-    // Any other error is that of a file server that does not answer: that is no tun device.
+    // ENOENT: not open. Any other error is that of a file server that does not answer: that is no
+    // tun device.
     if (code === 'EACCES' || code === 'EPERM') finds.refused = code;
-    return true;
+    return;
   }
   if (isCharacterDevice(words[STATX.mode]!)) {
     const major = words[STATX.rdevMajor]!;
@@ -161,7 +144,6 @@ function visit(
   ) {
     finds.namespaces.push({ fd, inode: words[STATX.inodeLow]! });
   }
-  return true;
 }
 
 /** The decimal number that starts at an offset of the entries. */
