@@ -5,9 +5,10 @@ import { closeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { AgentCommand, AgentReply } from './agent.js';
 import { dup, exec, setCloseOnExec } from './libc.js';
+import { startThread } from './thread.js';
 import { attach, openTun, setPersist, setQueue } from './tun.js';
 
-function obey(command: AgentCommand): number | undefined {
+async function obey(command: AgentCommand): Promise<number | undefined> {
   switch (command.do) {
     case 'open':
       return openTun(command.node);
@@ -28,6 +29,8 @@ function obey(command: AgentCommand): number | undefined {
     case 'keep-on-exec':
       setCloseOnExec(command.fd, false);
       return undefined;
+    case 'thread':
+      return await startThread(command.unshare);
     case 'spawn': {
       // Its standard input ends with this process, and `cat` with it.
       const child = spawn('cat', [], { stdio: ['pipe', 'ignore', 'inherit', ...command.fds] });
@@ -47,7 +50,7 @@ function answer(reply: AgentReply): void {
 answer({ value: process.pid });
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    const value = obey(JSON.parse(line) as AgentCommand);
+    const value = await obey(JSON.parse(line) as AgentCommand);
     answer(value === undefined ? {} : { value });
   } catch (error) {
     answer({ error: error instanceof Error ? error.message : String(error) });

@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { Holder, placed, type HolderOptions } from './holder.js';
 import { until } from './until.js';
 
+// linux/sched.h
+const CLONE_FILES = 0x400;
+const CLONE_NEWNET = 0x40000000;
+
 export type AgentCommand =
   | { do: 'open'; node?: string }
   | { do: 'attach'; fd: number; device: string; flags: number }
@@ -16,6 +20,7 @@ export type AgentCommand =
   | { do: 'close'; fd: number }
   | { do: 'dup'; fd: number }
   | { do: 'keep-on-exec'; fd: number }
+  | { do: 'thread'; unshare: number }
   | { do: 'spawn'; fds: readonly number[] }
   | { do: 'exec'; path: string; args: readonly string[] }
   | { do: 'exit'; code: number };
@@ -86,6 +91,16 @@ export class Agent extends Holder {
   /** Clears O_CLOEXEC. */
   async keepOnExec(fd: number): Promise<void> {
     await this.#tell({ do: 'keep-on-exec', fd });
+  }
+
+  /** Starts a thread that lives in a new network namespace. Gives its id. */
+  threadInNewNetns(): Promise<number> {
+    return this.#number({ do: 'thread', unshare: CLONE_NEWNET });
+  }
+
+  /** Starts a thread that has a copy of the descriptor table for its own. Gives its id. */
+  threadWithOwnTable(): Promise<number> {
+    return this.#number({ do: 'thread', unshare: CLONE_FILES });
   }
 
   /** Starts a child that inherits `fds` as 3, 4, ... and ends with the agent. Gives its pid. */

@@ -1,0 +1,191 @@
+// What an inspector does with a first look that cannot be true, on the real kernel.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { procFinder, type Finder, type ThreadScope } from '../../src/inspect/find.js';
+import { linux } from '../../src/inspect/linux.js';
+import { KernelError } from '../../src/kernel/kernel-error.js';
+import { missing } from '../stage/ability.js';
+import { setStage } from '../stage/stage.js';
+import { IFF_NO_PI, IFF_TAP, openTun } from '../stage/tun.js';
+import { bindingOf, called, holderPids, inspectorOn, scanned } from './inspecting.js';
+
+const skip = missing('root', 'tun', 'netns');
+const TAP = IFF_TAP | IFF_NO_PI;
+const walk = procFinder(null);
+
+/** The usual finder, and `then` right after each of its walks, with the number of that walk. */
+function finderThen(then: (walk: number, threads: ThreadScope) => void | Promise<void>): Finder {
+  let walks = 0;
+  return {
+    kind: walk.kind,
+    find: async (host, threads, pace) => {
+      const finds = await walk.find(host, threads, pace);
+      await then(++walks, threads);
+      return finds;
+    },
+  };
+}
+
+test(
+  'a process that attaches between walk and count is a holder, and nothing is hidden',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const device = stage.unheldDevice();
+    const agent = await stage.agent();
+    const finder = finderThen(async (walks) => {
+      if (walks === 1) await agent.attach(await agent.open(), device, TAP);
+    });
+    const binding = bindingOf(await scanned(inspectorOn(linux, finder)), device, stage.home);
+    assert.equal(binding.verdict, 'HELD');
+    assert.deepEqual(holderPids(binding), [agent.pid]);
+  },
+);
+
+test('a process that lets go between walk and count is no holder', { skip }, async (t) => {
+  const stage = setStage(t);
+  const device = stage.unheldDevice();
+  const agent = await stage.agent();
+  const fd = await agent.open();
+  await agent.attach(fd, device, TAP);
+  const finder = finderThen(async (walks) => {
+    if (walks === 1) await agent.close(fd);
+  });
+  const binding = bindingOf(await scanned(inspectorOn(linux, finder)), device, stage.home);
+  assert.equal(binding.verdict, 'UNHELD');
+  assert.deepEqual(binding.holders, []);
+});
+
+test('a device that is different at each look is UNKNOWN, as it changes', { skip }, async (t) => {
+  const stage = setStage(t);
+  const device = stage.unheldDevice();
+  const agent = await stage.agent();
+  let fd = -1;
+  const finder = finderThen(async (walks) => {
+    if (walks > 3) return;
+    if (fd === -1) {
+      fd = await agent.open();
+      await agent.attach(fd, device, TAP);
+    } else {
+      await agent.close(fd);
+      fd = -1;
+    }
+  });
+  const inspector = inspectorOn(linux, finder);
+  const during = bindingOf(await scanned(inspector), device, stage.home);
+  assert.equal(during.verdict, 'UNKNOWN');
+  assert.deepEqual(
+    during.reasons.map(({ code }) => code),
+    ['CHANGING'],
+  );
+  const next = bindingOf(await scanned(inspector), device, stage.home);
+  assert.equal(next.verdict, 'HELD');
+  assert.deepEqual(holderPids(next), [agent.pid]);
+});
+
+test(
+  'what is hidden is looked for a second time, but not again at each scan',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const device = stage.deviceName();
+    // Held by this process, which the finder leaves out.
+    stage.queue(device);
+    const looks: ThreadScope[] = [];
+    const inspector = inspectorOn(
+      linux,
+      finderThen((_, threads) => {
+        looks.push(threads);
+      }),
+    );
+    assert.equal(bindingOf(await scanned(inspector), device, stage.home).verdict, 'HIDDEN');
+    // The second look goes into threads.
+    assert.deepEqual(looks.slice(0, 2), [[], 'all']);
+    // Anything else on this machine may make a scan look twice: one of a few must be quiet.
+    const quiet = async () => {
+      const before = looks.length;
+      assert.equal(bindingOf(await scanned(inspector), device, stage.home).verdict, 'HIDDEN');
+      return looks.length === before + 1;
+    };
+    let isQuiet = false;
+    for (let attempt = 1; attempt <= 10 && !isQuiet; attempt++) isQuiet = await quiet();
+    assert.ok(isQuiet);
+  },
+);
+
+test(
+  'a thread that alone has the descriptor is found, and at the next scans at the first look',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const device = stage.deviceName();
+    const agent = await stage.agent();
+    const fd = await agent.open();
+    await agent.attach(fd, device, TAP);
+    const tid = await agent.threadWithOwnTable();
+    await agent.close(fd);
+    const looks: ThreadScope[] = [];
+    const inspector = inspectorOn(
+      linux,
+      finderThen((_, threads) => {
+        looks.push(threads);
+      }),
+    );
+    for (const scan of ['first', 'second', 'third']) {
+      looks.length = 0;
+      const { verdict, holders } = bindingOf(await scanned(inspector), device, stage.home);
+      assert.equal(verdict, 'HELD', scan);
+      assert.deepEqual(
+        holders.map(({ process, fds }) => [process.pid, fds.map((one) => [one.tid, one.fd])]),
+        [[agent.pid, [[tid, fd]]]],
+        scan,
+      );
+      const known = scan === 'first' ? [] : [{ pid: agent.pid, tid }];
+      assert.deepEqual(looks[0], known, scan);
+    }
+  },
+);
+
+test(
+  'coverage counts what was seen, and each process and namespace that refused',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const [device, netns] = [stage.unheldDevice(), stage.netns()];
+    const unlisted = stage.unheldDevice(netns);
+    const [denied, unattached] = [
+      await stage.holder([]),
+      await stage.holder([stage.own(openTun())]),
+    ];
+    const inspector = inspectorOn({
+      ...linux,
+      walkFdTable: (directory, targets) => {
+        if (directory === `/proc/${denied.pid}/fd`) throw new KernelError('open', 'EACCES');
+        return linux.walkFdTable(directory, targets);
+      },
+      openNetns: (file, inode, nsfs) => {
+        if (inode === netns.inode) throw new KernelError('open', 'EPERM');
+        return linux.openNetns(file, inode, nsfs);
+      },
+    });
+    const scan = await scanned(inspector);
+    const { coverage } = scan;
+    assert.equal(coverage.finder, 'PROC');
+    assert.ok(coverage.processesSeen >= 1);
+    assert.equal(coverage.processesDenied, coverage.deniedProcesses.length);
+    assert.deepEqual(
+      coverage.deniedProcesses.filter(({ pid }) => pid === denied.pid),
+      [{ pid: denied.pid, errno: 'EACCES' }],
+    );
+    assert.ok(!coverage.deniedProcesses.some(({ pid }) => pid === unattached.pid));
+    assert.ok(coverage.netnsSeen >= 1);
+    assert.deepEqual(
+      coverage.deniedNetns.filter(({ inode }) => inode === netns.inode),
+      [{ inode: netns.inode, errno: 'EPERM' }],
+    );
+    assert.ok(coverage.unattachedFds >= 1);
+    // The device of which no queue is attached is UNHELD all the same, and the other one is not told.
+    assert.equal(bindingOf(scan, device, stage.home).verdict, 'UNHELD');
+    assert.deepEqual(called(scan, unlisted), []);
+  },
+);
