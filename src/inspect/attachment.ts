@@ -12,7 +12,7 @@ export interface Slot {
 /** A descriptor that is attached to a device, and what its open file tells of that device. */
 export interface Attachment extends Slot {
   readonly driver: Driver;
-  /** Interface name. */
+  /** Interface name: its bytes, one character (latin1) each. */
   readonly name: string;
   /** Layer 2; null where only the name could be learned. */
   readonly tap: boolean | null;

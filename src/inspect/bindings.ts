@@ -36,7 +36,7 @@ function deviceOf({ netns, device }: PlacedDevice, book: NetnsBook): Device {
   const { link, driver, master } = device;
   const { tun } = link;
   return {
-    name: link.name,
+    name: nameText(link.name),
     ifindex: link.ifindex,
     kind:
       driver === 'macvtap'
@@ -50,7 +50,7 @@ function deviceOf({ netns, device }: PlacedDevice, book: NetnsBook): Device {
     hardwareAddress: link.hardwareAddress,
     mtu: link.mtu,
     up: link.up,
-    master,
+    master: master === null ? null : { ...master, name: nameText(master.name) },
     // A macvtap or ipvtap link stays until it is deleted, and any number of files may attach.
     persistent: tun?.persistent ?? true,
     multiQueue: tun?.multiQueue ?? true,
@@ -61,6 +61,14 @@ function deviceOf({ netns, device }: PlacedDevice, book: NetnsBook): Device {
     alias: link.alias,
     statistics: link.statistics,
   };
+}
+
+/**
+ * Name of an interface as text. Until here it is its bytes: the kernel takes any but a few, and two
+ * names that differ only in what is no UTF-8 must not become one before holders have found their device.
+ */
+function nameText(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
 function holdersOf(openFiles: readonly OpenFile[], sources: BindingSources): Holder[] {

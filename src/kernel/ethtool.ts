@@ -26,12 +26,13 @@ export function openEthtoolSocket(): number {
 
 /**
  * `combined` channels of a device: for tun devices, the queues that are attached and enabled. Null
- * when the driver does not tell. Needs no privilege. Throws KernelError: ENODEV. Source: tun_get_channels of drivers/net/tun.c, which before 6.9 says 1 for every
- * single-queue device, held or not.
+ * when the driver does not tell. `name` is bytes, one character (latin1) each. Needs no privilege.
+ * Throws KernelError: ENODEV. Source: tun_get_channels of drivers/net/tun.c, which before 6.9 says 1
+ * for every single-queue device, held or not.
  */
 export function combinedChannels(ethtoolSocket: number, name: string): number | null {
   ifreq.fill(0, 0, IFNAMSIZ);
-  ifreq.write(name, 0, IFNAMSIZ - 1);
+  ifreq.write(name, 0, IFNAMSIZ - 1, 'latin1');
   channels.fill(0);
   channels.writeUInt32LE(ETHTOOL_GCHANNELS, 0);
   try {

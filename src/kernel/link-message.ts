@@ -8,6 +8,7 @@ import { formatHardwareAddress } from './tun.js';
 /** A link as its network namespace tells it. */
 export interface Link {
   readonly ifindex: number;
+  /** Its bytes, one character (latin1) each: the kernel takes names that are no UTF-8. */
   readonly name: string;
   /** IFLA_INFO_KIND, such as `tun`; empty for links without one. */
   readonly kind: string;
@@ -101,11 +102,10 @@ export function parseLinkMessages(bytes: Buffer): LinkMessages {
     if (length < HEADER || at + length > bytes.length) break;
     const type = bytes.readUInt16LE(at + 4);
     interrupted ||= (bytes.readUInt16LE(at + 6) & NLM_F_DUMP_INTR) !== 0;
-    if (type === NLMSG_DONE) {
-      done = true;
-    } else if (type === NLMSG_ERROR && length >= HEADER + 4) {
-      const errno = -bytes.readInt32LE(at + HEADER);
-      if (errno !== 0) error = errnoName(errno);
+    if (type === NLMSG_DONE || type === NLMSG_ERROR) {
+      // Both have the errno: a dump that fails midway ends with DONE (netlink_dump_done).
+      const errno = length >= HEADER + 4 ? -bytes.readInt32LE(at + HEADER) : 0;
+      if (errno > 0) error = errnoName(errno);
       done = true;
     } else if (type === RTM_NEWLINK && length >= HEADER + IFINFOMSG) {
       links.push(parseLink(bytes, at + HEADER, at + length));
@@ -131,9 +131,14 @@ function eachAttribute(
 }
 
 /** Text up to the terminating NUL. */
-function textAt(bytes: Buffer, from: number, to: number): string {
+function textAt(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): string {
   const end = bytes.indexOf(0, from);
-  return bytes.toString('utf8', from, end === -1 || end > to ? to : end);
+  return bytes.toString(encoding, from, end === -1 || end > to ? to : end);
 }
 
 function parseLink(bytes: Buffer, start: number, end: number): Link {
@@ -149,7 +154,7 @@ function parseLink(bytes: Buffer, start: number, end: number): Link {
   const data = { from: 0, to: 0 };
   eachAttribute(bytes, start + IFINFOMSG, end, (type, from, to) => {
     const size = to - from;
-    if (type === IFLA_IFNAME) name = textAt(bytes, from, to);
+    if (type === IFLA_IFNAME) name = textAt(bytes, from, to, 'latin1');
     else if (type === IFLA_MTU && size >= 4) mtu = bytes.readUInt32LE(from);
     else if (type === IFLA_ADDRESS)
       hardwareAddress = formatHardwareAddress(bytes.subarray(from, to));

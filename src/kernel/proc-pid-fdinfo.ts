@@ -2,13 +2,13 @@
 import { readBytes } from './descriptor.js';
 
 /**
- * The `iff:` line: the name of the interface, empty when the file is attached to none, null when
- * there is no such line (not a tun file). Takes the RTNL lock. Throws KernelError.
+ * The `iff:` line: the name of the interface, its bytes one character (latin1) each, empty when the
+ * file is attached to none, null when there is no such line (not a tun file). Takes the RTNL lock. Throws KernelError.
  */
 export function readFdinfoInterface(directory: string, fd: number): string | null {
   return parseFdinfoInterface(readBytes(`${directory}/fdinfo/${fd}`));
 }
 
 export function parseFdinfoInterface(bytes: Buffer): string | null {
-  return /^iff:\t?(.*)$/m.exec(bytes.toString('utf8'))?.[1] ?? null;
+  return /^iff:\t?([^\n]*)$/m.exec(bytes.toString('latin1'))?.[1] ?? null;
 }

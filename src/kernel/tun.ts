@@ -29,6 +29,7 @@ const ifreq = Buffer.alloc(40);
 const ifreqAddress = addressOf(ifreq);
 
 export interface TunInterface {
+  /** Its bytes, one character (latin1) each. */
   readonly name: string;
   /** Layer 2 (IFF_TAP) rather than layer 3. */
   readonly tap: boolean;
@@ -45,7 +46,7 @@ export function tunInterface(fd: number): TunInterface {
   const end = ifreq.indexOf(0);
   const flags = ifreq.readUInt16LE(IFNAMSIZ);
   return {
-    name: ifreq.toString('utf8', 0, Math.min(end, IFNAMSIZ)),
+    name: ifreq.toString('latin1', 0, Math.min(end, IFNAMSIZ)),
     tap: (flags & IFF_TAP) !== 0,
     detached: (flags & IFF_DETACH_QUEUE) !== 0,
   };
