@@ -23,9 +23,9 @@ test(
       stage.own(openQueue('tap\xfe', IFF_TAP | IFF_NO_PI)),
       stage.own(openQueue('tap\xff', IFF_TAP | IFF_NO_PI)),
     ]);
-    for (const queue of [held!, unheld!]) setPersist(queue.fd, true);
-    const holder = await stage.holder([held!]);
-    unheld!.close();
+    for (const queue of [held, unheld]) setPersist(queue.fd, true);
+    const holder = await stage.holder([held]);
+    unheld.close();
     const { bindings } = await scanned(inspectorOn());
     const here = bindings.filter(({ device }) => device.netns.inode === netns.inode);
     assert.deepEqual(
@@ -63,9 +63,9 @@ test(
       stage.queue('tap'),
       stage.queue(bytesOf('tap\u2028x')),
     ]);
-    setPersist(short!.fd, true);
-    short!.close();
-    const holder = await stage.holder([long!]);
+    setPersist(short.fd, true);
+    short.close();
+    const holder = await stage.holder([long]);
     const refusing: Linux = {
       ...linux,
       pidfdGetfd: () => {
