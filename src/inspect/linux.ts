@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { combinedChannels, openEthtoolSocket } from '../kernel/ethtool.js';
 import { close, readLink, statusOf, statusOfPath } from '../kernel/descriptor.js';
+import { KernelError } from '../kernel/kernel-error.js';
 import { compareOpenFiles, sharesFdTable } from '../kernel/kcmp.js';
 import { inNetns, isNetns, netnsCookie, openNetns } from '../kernel/netns.js';
 import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../kernel/pidfd.js';
@@ -52,14 +53,26 @@ export interface Linux {
   readonly combinedChannels: typeof combinedChannels;
 }
 
-/** Entries of a directory that are numbers: processes of /proc, threads of /proc/PID/task. */
+/**
+ * Entries of a directory that are numbers: processes of /proc, threads of /proc/PID/task. Throws
+ * KernelError: ENOENT or ESRCH when the process ended.
+ */
 function listNumbers(directory: string): number[] {
   const numbers: number[] = [];
-  for (const name of readdirSync(directory)) {
+  for (const name of namesIn(directory)) {
     const number = Number(name);
     if (number > 0) numbers.push(number);
   }
   return numbers;
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === undefined ? error : new KernelError(`readdir ${directory}`, code);
+  }
 }
 
 export const linux: Linux = {

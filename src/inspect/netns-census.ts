@@ -23,6 +23,9 @@ export interface CensusEntry {
 
 export type Census = Map<number, CensusEntry>;
 
+/** Inode to the /proc directory of one process or thread in it. */
+type MountNamespaces = Map<number, string>;
+
 /** How many ways into a namespace to remember, should the first ones be gone when they are needed. */
 const WAYS = 3;
 
@@ -33,15 +36,15 @@ export async function takeCensus(
   pace: Pace,
 ): Promise<Census> {
   const census: Census = new Map();
-  const mountNamespaces = new Map<number, number>();
+  const mountNamespaces: MountNamespaces = new Map();
   entryOf(census, host.ownNetns);
   for (const pid of finds.seen) {
     await pace.rest();
     countProcess(host, census, mountNamespaces, pid);
   }
-  for (const [mountNamespace, pid] of mountNamespaces) {
+  for (const [mountNamespace, directory] of mountNamespaces) {
     await pace.rest();
-    countMounts(host, census, mountNamespace, pid);
+    countMounts(host, census, mountNamespace, directory);
   }
   for (const [inode, { pid, fd }] of finds.namespaceFiles) {
     const known = census.get(inode);
@@ -65,59 +68,77 @@ function entryOf(census: Census, inode: number): CensusEntry {
 function countProcess(
   host: Host,
   census: Census,
-  mountNamespaces: Map<number, number>,
+  mountNamespaces: MountNamespaces,
   pid: number,
 ): void {
   const directory = `${host.procRoot}/${pid}`;
-  try {
-    const { inode } = host.linux.statusOfPath(`${directory}/ns/net`);
-    const entry = entryOf(census, inode);
-    if (entry.pids.length < WAYS) entry.pids.push(pid);
-    const mountNamespace = host.linux.statusOfPath(`${directory}/ns/mnt`).inode;
-    if (!mountNamespaces.has(mountNamespace)) mountNamespaces.set(mountNamespace, pid);
-    // A directory has a link for itself, its parent and each directory in it: here, each thread.
-    const threads = host.linux.statusOfPath(`${directory}/task`).links - 2;
-    if (threads > 1) countThreads(host, census, directory, pid, inode);
-  } catch (error) {
-    // Its descriptors could be looked at, but it ended, or its namespaces are not for us. One that
-    // is in no other way known is not known at all: the denied processes stand for it.
-    if (!isGone(error) && !isRefused(error)) throw error;
+  const inode = namespaceAt(host, `${directory}/ns/net`);
+  if (inode !== null) {
+    const { pids } = entryOf(census, inode);
+    if (pids.length < WAYS) pids.push(pid);
+    countMountNamespace(host, mountNamespaces, directory);
   }
+  // A directory has a link for itself, its parent and each directory in it: here, each thread.
+  const threads = orNull(() => host.linux.statusOfPath(`${directory}/task`).links - 2) ?? 0;
+  if (threads > 1) countThreads(host, census, mountNamespaces, pid, inode);
 }
 
-/** A thread may have moved to another network namespace than its process. */
+/**
+ * A thread may have moved to another network namespace than its process. Where the first thread of a
+ * process has ended, its namespaces are gone, and only the other threads show theirs.
+ */
 function countThreads(
   host: Host,
   census: Census,
-  directory: string,
+  mountNamespaces: MountNamespaces,
   pid: number,
-  leaderInode: number,
+  leaderInode: number | null,
 ): void {
-  for (const tid of host.linux.listNumbers(`${directory}/task`)) {
+  const tasks = `${host.procRoot}/${pid}/task`;
+  for (const tid of orNull(() => host.linux.listNumbers(tasks)) ?? []) {
     if (tid === pid) continue;
-    try {
-      const path = `${directory}/task/${tid}/ns/net`;
-      const { inode } = host.linux.statusOfPath(path);
-      if (inode === leaderInode) continue;
-      const { files } = entryOf(census, inode);
-      if (files.length < WAYS) files.push({ root: null, path });
-    } catch (error) {
-      if (!isGone(error) && !isRefused(error)) throw error;
-    }
+    const directory = `${tasks}/${tid}`;
+    const path = `${directory}/ns/net`;
+    const inode = namespaceAt(host, path);
+    if (leaderInode === null) countMountNamespace(host, mountNamespaces, directory);
+    if (inode === null || inode === leaderInode) continue;
+    const { files } = entryOf(census, inode);
+    if (files.length < WAYS) files.push({ root: null, path });
   }
 }
 
-function countMounts(host: Host, census: Census, mountNamespace: number, pid: number): void {
-  const directory = `${host.procRoot}/${pid}`;
+function countMountNamespace(
+  host: Host,
+  mountNamespaces: MountNamespaces,
+  directory: string,
+): void {
+  const inode = namespaceAt(host, `${directory}/ns/mnt`);
+  if (inode !== null && !mountNamespaces.has(inode)) mountNamespaces.set(inode, directory);
+}
+
+function namespaceAt(host: Host, path: string): number | null {
+  return orNull(() => host.linux.statusOfPath(path).inode);
+}
+
+/**
+ * Null when the process ended, or when this is not for us: a namespace that is in no other way known
+ * is not known at all, and the denied processes stand for it.
+ */
+function orNull<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (isGone(error) || isRefused(error)) return null;
+    throw error;
+  }
+}
+
+function countMounts(host: Host, census: Census, mountNamespace: number, directory: string): void {
   // Paths of our own mount namespace are ours to use; in any other they lead through its root.
   const root = mountNamespace === host.ownMountNamespace ? null : `${directory}/root`;
-  try {
-    for (const { inode, path } of host.linux.readNetnsMounts(directory)) {
-      const entry = entryOf(census, inode);
-      entry.paths.add(path);
-      if (entry.files.length < WAYS) entry.files.push({ root, path });
-    }
-  } catch (error) {
-    if (!isGone(error) && !isRefused(error)) throw error;
+  for (const { inode, path } of orNull(() => host.linux.readNetnsMounts(directory)) ?? []) {
+    const entry = entryOf(census, inode);
+    entry.paths.add(path);
+    if (entry.files.length < WAYS) entry.files.push({ root, path });
   }
 }
