@@ -12,6 +12,12 @@ import type { Observation } from '../model/observation.js';
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const pid = z.int().min(1).max(0x7fff_ffff);
 const count = z.int().min(0);
+/** 64 bits of the kernel; beyond 2^53 not exact, which z.int() would refuse. */
+const counter = z
+  .number()
+  .min(0)
+  .lt(2 ** 64)
+  .refine(Number.isInteger);
 const text = z.string().max(64 * 1024);
 const inode = z.int().min(1);
 const errno = z.string().regex(/^[A-Z0-9_]{1,20}$/);
@@ -46,14 +52,14 @@ const device = z.strictObject({
   alias: text,
   statistics: z
     .strictObject({
-      rxPackets: count,
-      txPackets: count,
-      rxBytes: count,
-      txBytes: count,
-      rxErrors: count,
-      txErrors: count,
-      rxDropped: count,
-      txDropped: count,
+      rxPackets: counter,
+      txPackets: counter,
+      rxBytes: counter,
+      txBytes: counter,
+      rxErrors: counter,
+      txErrors: counter,
+      rxDropped: counter,
+      txDropped: counter,
     })
     .nullable(),
 });

@@ -172,9 +172,17 @@ function parseLink(bytes: Buffer, start: number, end: number): Link {
   return { ifindex, name, kind, up, mtu, hardwareAddress, master, alias, statistics, tun };
 }
 
+/** The largest number below 2^64: counters that have run below zero are no larger than what is told. */
+const COUNTER_MAX = 2 ** 64 - 2 ** 11;
+
 function parseStatistics(bytes: Buffer, at: number): LinkStatistics {
-  const counter = (index: number) =>
-    bytes.readUInt32LE(at + index * 8) + bytes.readUInt32LE(at + index * 8 + 4) * 2 ** 32;
+  const counter = (index: number) => {
+    const [low, high] = [
+      bytes.readUInt32LE(at + index * 8),
+      bytes.readUInt32LE(at + index * 8 + 4),
+    ];
+    return Math.min(low + high * 2 ** 32, COUNTER_MAX);
+  };
   return {
     rxPackets: counter(0),
     txPackets: counter(1),

@@ -7,6 +7,12 @@ export interface NetnsMount {
   readonly path: string;
 }
 
+/**
+ * In bytes, with the NUL (include/uapi/linux/limits.h). A mount may be deeper, and then no path leads
+ * to it; what is told of it would be as long as whoever made it likes.
+ */
+const PATH_MAX = 4096;
+
 /** Throws KernelError. */
 export function readNetnsMounts(directory: string): NetnsMount[] {
   return parseNetnsMounts(readBytes(`${directory}/mountinfo`));
@@ -22,7 +28,8 @@ export function parseNetnsMounts(bytes: Buffer): NetnsMount[] {
     const type = fields[fields.indexOf('-', 6) + 1];
     const inode = /^net:\[(\d+)\]$/.exec(root ?? '')?.[1];
     if (type !== 'nsfs' || inode === undefined || mountPoint === undefined) continue;
-    mounts.push({ inode: Number(inode), path: unescapeMountPath(mountPoint) });
+    const path = unescapeMountPath(mountPoint);
+    if (Buffer.byteLength(path) < PATH_MAX) mounts.push({ inode: Number(inode), path });
   }
   return mounts;
 }

@@ -24,8 +24,12 @@ export function parsePidStatus(bytes: Buffer): PidStatus {
     uid: second('Uid'),
     gid: second('Gid'),
     nsPids: words(text, 'NSpid').map(Number),
-    effectiveCapabilities: BigInt(`0x${words(text, 'CapEff')[0] ?? '0'}`),
+    effectiveCapabilities: hexadecimal(words(text, 'CapEff')[0] ?? ''),
   };
+}
+
+function hexadecimal(text: string): bigint {
+  return /^[0-9a-f]+$/.test(text) ? BigInt(`0x${text}`) : 0n;
 }
 
 function words(text: string, key: string): string[] {

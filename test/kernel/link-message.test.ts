@@ -165,6 +165,17 @@ test('bytes of a name that are no UTF-8 are kept, so that no two names become on
   assert.notEqual(named('tap\xfe'), named('tap\xff'));
 });
 
+test('counters are told up to 64 bits, not exactly beyond 53, and are never more than 64', () => {
+  const counters = [0n, 2n ** 53n, 2n ** 60n + 1n, 2n ** 64n - 1n, 0n, 0n, 0n, 0n];
+  const bytes = nl.message(
+    { type: nl.NEWLINK },
+    nl.link(1, 0, nl.attribute(STATS64, nl.u64(...counters))),
+  );
+  const { rxPackets, txPackets, rxBytes, txBytes } = parseLinkMessages(bytes).links[0]!.statistics!;
+  assert.deepEqual([rxPackets, txPackets, rxBytes], [0, 2 ** 53, 2 ** 60]);
+  assert.ok(txBytes > 2 ** 63 && BigInt(txBytes) < 2n ** 64n);
+});
+
 test('attributes shorter than their type are passed over', () => {
   const short = nl.message(
     { type: nl.NEWLINK },
