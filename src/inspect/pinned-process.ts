@@ -26,6 +26,8 @@ export function withPinnedProcess<T>(
   const pidfd = tid === null ? linux.pidfdOpen(pid) : linux.pidfdOpenThread(tid);
   try {
     const directory = `${procRoot}/${pid}`;
+    // The id may be that of another process's thread by now: then it is not there, which is ENOENT.
+    if (tid !== null) linux.readPidStat(`${directory}/task/${tid}`);
     const result = look({ pid, stat: linux.readPidStat(directory), directory, pidfd });
     return linux.pidfdStands(pidfd) ? result : null;
   } finally {
