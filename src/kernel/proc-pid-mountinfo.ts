@@ -1,5 +1,6 @@
 /** /proc/PID/mountinfo: where network namespaces are bind-mounted. See proc_pid_mountinfo(5). */
 import { readBytes } from './descriptor.js';
+import { isKernelError } from './kernel-error.js';
 
 export interface NetnsMount {
   readonly inode: number;
@@ -15,7 +16,13 @@ const PATH_MAX = 4096;
 
 /** Throws KernelError. */
 export function readNetnsMounts(directory: string): NetnsMount[] {
-  return parseNetnsMounts(readBytes(`${directory}/mountinfo`));
+  try {
+    return parseNetnsMounts(readBytes(`${directory}/mountinfo`));
+  } catch (error) {
+    // A process that has ended and was not reaped has no mount namespace (mounts_open_common).
+    if (isKernelError(error, 'EINVAL')) return [];
+    throw error;
+  }
 }
 
 export function parseNetnsMounts(bytes: Buffer): NetnsMount[] {
