@@ -17,7 +17,7 @@ export interface Attachment extends Slot {
   /** Layer 2; null where only the name could be learned. */
   readonly tap: boolean | null;
   readonly detached: boolean;
-  /** Of the device; null where it has none, and where only the name could be learned. */
+  /** Of the device; null where it has none, or where it is not needed to tell the device. */
   readonly hardwareAddress: string | null;
   /** Inode of the network namespace that the device is in; null: not proven, only the name is. */
   readonly deviceNetns: number | null;

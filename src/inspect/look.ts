@@ -1,5 +1,6 @@
-/** One look at the host: find, resolve, take the census, list links, place. No verdicts yet. */
+/** One look at the host: find, resolve, take the census, list links, place, ask again. No verdicts. */
 import type { Attachment } from './attachment.js';
+import { confirm } from './confirm.js';
 import type { Finder, ThreadScope } from './find.js';
 import type { Finds } from './finds.js';
 import type { Host } from './host.js';
@@ -49,7 +50,7 @@ export async function look(host: Host, finder: Finder, threads: ThreadScope): Pr
       if ('errno' in answer) netnsDenied.set(answer.inode, answer.errno);
       else namespaces.set(answer.inode, answer);
     }
-    const placement = place(attachments, namespaces);
+    const placement = confirm(host, place(attachments, namespaces));
     return { finds, census, namespaces, netnsDenied, processes, unattached, placement };
   } finally {
     files.close();

@@ -110,9 +110,6 @@ function resolveDescriptor(
   }
 }
 
-/** A device that is renamed or moved between two answers is asked again. */
-const ATTEMPTS = 8;
-
 function askOpenFile(
   host: Host,
   copy: number,
@@ -123,24 +120,15 @@ function askOpenFile(
   const { linux } = host;
   try {
     const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
-    let { name, tap, detached } = linux.tunInterface(copy);
+    const { name, tap, detached } = linux.tunInterface(copy);
     if (driver !== 'tun') {
       const hardwareAddress = linux.tunHardwareAddress(copy);
       const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
       return { ...slot, driver, name, tap: true, detached, ...unproven };
     }
-    let deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const again = linux.tunInterface(copy);
-      const netnsAgain = netnsOf(files, () => linux.tunDeviceNetns(copy));
-      ({ tap, detached } = again);
-      if (again.name === name && netnsAgain === deviceNetns) break;
-      ({ name } = again);
-      deviceNetns = netnsAgain;
-    }
-    // Tells devices of one name apart: where the namespace could not be learned, and where this one
-    // is deleted and another made under its name before the namespace is asked for its devices.
-    const hardwareAddress = tap ? linux.tunHardwareAddress(copy) : null;
+    const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
+    // Of use only to tell devices of one name apart, where the namespace could not be learned.
+    const hardwareAddress = deviceNetns === null && tap ? linux.tunHardwareAddress(copy) : null;
     return { ...slot, driver, name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
   } catch (error) {
     // Attached to none, or the device was deleted under it: tun, and macvtap.

@@ -12,7 +12,7 @@ import { setStage, type OwnFd, type Stage } from '../stage/stage.js';
 import { until } from '../stage/until.js';
 import { bindingOf, holderPids, inspectorOn, scanned } from './inspecting.js';
 
-const skip = missing('root', 'tun', 'netns', 'command:python3');
+const skip = missing('initial-root', 'tun', 'netns', 'command:python3');
 
 // Python, as Node does not outlive its first thread. Ends by itself when its standard input ends.
 const LEADERLESS = `
