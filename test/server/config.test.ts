@@ -81,12 +81,22 @@ describe('whom the server becomes', () => {
   });
 
   it('is nobody for root, or whom root says; root itself only by name', () => {
-    assert.equal(userToBecome(null, 0, () => passwd)?.uid, 65534);
+    const everybody = () => '         0          0 4294967295\n';
+    assert.equal(userToBecome(null, 0, () => passwd, everybody)?.uid, 65534);
     assert.equal(userToBecome('nobody', 0, () => passwd)?.gid, 65533);
     assert.equal(
       userToBecome('root', 0, () => passwd),
       null,
     );
+  });
+
+  it('is nobody else in a user namespace of one user, unless asked by name', () => {
+    const alone = () => '         0       1000          1\n';
+    assert.equal(
+      userToBecome(null, 0, () => passwd, alone),
+      null,
+    );
+    assert.equal(userToBecome('nobody', 0, () => passwd, alone)?.uid, 65534);
   });
 
   it('is nobody else for an ordinary user', () => {

@@ -29,6 +29,9 @@ export interface Ended {
   readonly signal: string | null;
 }
 
+/** Three Node processes on a busy machine take their time, milliseconds. */
+const RESTART = 30_000;
+
 export type Role = 'server' | 'probe';
 
 /** One `tapmap serve` in a directory of its own. */
@@ -105,14 +108,18 @@ export class Serve {
 
   /** The one that runs in that role, other than `before`. */
   async other(role: Role, before: number): Promise<number> {
-    return until(`another ${role}`, () => {
-      const pid = this.find(role);
-      return pid !== before && pid;
-    });
+    return until(
+      `another ${role}`,
+      () => {
+        const pid = this.find(role);
+        return pid !== before && pid;
+      },
+      RESTART,
+    );
   }
 
   async running(role: Role): Promise<number> {
-    return until(`a ${role}`, () => this.find(role));
+    return until(`a ${role}`, () => this.find(role), RESTART);
   }
 
   kill(signal: NodeJS.Signals): void {
