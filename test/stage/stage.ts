@@ -89,6 +89,21 @@ export class Stage {
     return holder;
   }
 
+  #deleteDevice(device: string): void {
+    const isPresent = () =>
+      this.home
+        .ip('-br', 'link')
+        .split(/[\s@]+/)
+        .includes(device);
+    if (!isPresent()) return;
+    try {
+      run('ip', 'link', 'del', device);
+    } catch (error) {
+      // One that is not persistent goes by itself, a moment after its last file was closed.
+      if (isPresent()) throw error;
+    }
+  }
+
   /** Removes everything. Goes on after a failure, and then throws the first one. */
   async clear(): Promise<void> {
     const failures: unknown[] = [];
@@ -99,8 +114,7 @@ export class Stage {
         failures.push(error);
       }
     }
-    const present = new Set(this.home.ip('-br', 'link').split(/[\s@]+/));
-    for (const device of this.#devices) if (present.has(device)) run('ip', 'link', 'del', device);
+    for (const device of this.#devices) this.#deleteDevice(device);
     if (failures.length > 0) throw failures[0];
   }
 }
