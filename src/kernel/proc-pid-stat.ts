@@ -25,11 +25,13 @@ export function parsePidStat(bytes: Buffer): PidStat | null {
   if (open === -1 || close < open) return null;
   // Field 3 (state) is the first after the command.
   const fields = text.slice(close + 2).split(' ');
-  const ppid = Number(fields[1] ?? NaN);
-  const threads = Number(fields[17] ?? NaN);
-  const startTime = Number(fields[19] ?? NaN);
-  if (!Number.isInteger(ppid) || !Number.isInteger(threads) || !Number.isInteger(startTime)) {
-    return null;
-  }
+  // A last field may be cut off, and then it is another number.
+  if (fields.length <= 20) return null;
+  const [ppid, threads, startTime] = [count(fields[1]), count(fields[17]), count(fields[19])];
+  if (ppid === null || threads === null || startTime === null) return null;
   return { comm: text.slice(open + 1, close), ppid, threads, startTime };
+}
+
+function count(field = ''): number | null {
+  return /^[0-9]+$/.test(field) ? Number(field) : null;
 }

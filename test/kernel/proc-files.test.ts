@@ -50,6 +50,22 @@ describe('/proc/PID/stat', () => {
     neverThrows(parsePidStat);
   });
 
+  it('cut off anywhere is nothing or the truth, and never another number', () => {
+    const line = `42 (a) b) ${rest}`;
+    const truth = parsePidStat(bytes(line));
+    const told = Array.from(line, (_, length) => parsePidStat(bytes(line.slice(0, length))));
+    for (const stat of told) if (stat !== null) assert.deepEqual(stat, truth);
+    assert.equal(told.indexOf(null), 0);
+    assert.ok(told.lastIndexOf(null) >= line.indexOf('987654') + '987654'.length);
+  });
+
+  it('with an empty field, or one that is no decimal number, is nothing', () => {
+    for (const startTime of ['', '-1', '0x10', '1e3', '1.5']) {
+      const line = `42 (cat) ${rest.replace('987654', startTime)}`;
+      assert.equal(parsePidStat(bytes(line)), null, startTime);
+    }
+  });
+
   it('of this process agrees with Node', () => {
     const stat = parsePidStat(readFileSync('/proc/self/stat'));
     assert.equal(stat?.ppid, process.ppid);
@@ -153,6 +169,8 @@ describe('/proc/PID/fdinfo/FD', () => {
 
   it('of any other file has no interface', () => {
     assert.equal(parseFdinfoInterface(bytes('pos:\t0\nflags:\t02\nino:\t5\n')), null);
+    // io_uring tells paths of files, in which it escapes the newline only.
+    assert.equal(parseFdinfoInterface(bytes('UserFiles:\t1\n    0: /tmp/a\riff:tap0\n')), null);
     neverThrows(parseFdinfoInterface);
   });
 });
