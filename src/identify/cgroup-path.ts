@@ -13,10 +13,20 @@ export function cgroupWorkload(path: string): Workload | null {
   const at = parts.findLastIndex((part) => part.endsWith('.service'));
   const unit = parts[at];
   if (unit === undefined) return null;
+  const [above, below] = [parts.slice(0, at), parts.slice(at + 1)];
   // Below a scope or a container's group, a service may be one of another service manager.
-  if (parts.slice(0, at).some((part) => part !== '' && !part.endsWith('.slice'))) return null;
-  const slice = parts.slice(0, at).findLast((part) => part.endsWith('.slice')) ?? '';
+  if (above.some((part) => part !== '' && !part.endsWith('.slice'))) return null;
+  if (below.some(isOfAnother)) return null;
+  const slice = above.findLast((part) => part.endsWith('.slice')) ?? '';
   return { kind: 'systemdUnit', unit: unescapeUnit(unit), slice: unescapeUnit(slice) };
+}
+
+/**
+ * Whether a group inside a service is not that service's own: of a service manager that is the service,
+ * such as `user@1000.service`, or of a container, which engines without systemd put below themselves.
+ */
+function isOfAnother(group: string): boolean {
+  return /\.(?:slice|scope)$|[0-9a-f]{64}/.test(group);
 }
 
 /** A name that the kernel could take for one of its own files is prefixed with `_`. */
