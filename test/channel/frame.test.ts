@@ -10,7 +10,8 @@ describe('frames', () => {
   it('are the same messages, wherever the stream is cut', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.jsonValue(), { maxLength: 6 }),
+        // Of letters of all lengths: what counts is bytes, and a cut may be inside a letter.
+        fc.array(fc.jsonValue({ stringUnit: 'grapheme' }), { maxLength: 6 }),
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
         (messages, cuts) => {
           const stream = Buffer.concat(messages.map(encodeFrame));
@@ -25,6 +26,30 @@ describe('frames', () => {
         },
       ),
     );
+  });
+
+  it('are told as soon as their last byte is there, and not before', () => {
+    const reader = new FrameReader();
+    const [first, second] = [encodeFrame('größer'), encodeFrame({})];
+    const stream = Buffer.concat([first, second]);
+    const told = Array.from(stream, (_, at) => [...reader.push(stream.subarray(at, at + 1))]);
+    const expected = Array<string[]>(stream.length).fill([]);
+    expected[first.length - 1] = ['"größer"'];
+    expected[stream.length - 1] = ['{}'];
+    assert.deepEqual(told, expected);
+    assert.deepEqual([...reader.push(Buffer.alloc(0))], []);
+  });
+
+  it('may be as long as agreed, and one that is cut off is waited for', () => {
+    const header = Buffer.alloc(4);
+    header.writeUInt32LE(FRAME_MAX);
+    assert.deepEqual([...new FrameReader().push(header)], []);
+  });
+
+  it('before garbage are still told', () => {
+    const frames = new FrameReader().push(Buffer.concat([encodeFrame(1), Buffer.alloc(4, 0xff)]));
+    assert.equal(frames.next().value, '1');
+    assert.throws(() => frames.next(), ChannelError);
   });
 
   it('that claim more than any message has are garbage', () => {
