@@ -39,6 +39,21 @@ function asNobody<T>(action: () => T): T {
   }
 }
 
+/** What a function of a module answers as root without one capability. */
+function runWithout(
+  capability: string,
+  module: string,
+  name: string,
+  args: readonly unknown[],
+): unknown {
+  const program = `import { ${name} } from '${new URL(module, import.meta.url).href}';
+    const answer = ${name}(...${JSON.stringify(args)});
+    console.log(JSON.stringify(answer instanceof Set ? [...answer].sort() : answer));`;
+  const node = [process.execPath, '--import', import.meta.resolve('tsx')];
+  const less = [`--bounding-set=-${capability}`, `--inh-caps=-${capability}`];
+  return JSON.parse(run('setpriv', ...less, ...node, '--input-type=module', '--eval', program));
+}
+
 function refused(code: string, action: () => unknown): void {
   assert.throws(
     () => asNobody(action),
@@ -51,6 +66,19 @@ test('root has the capabilities of interest in effect, and an ordinary user none
   assert.deepEqual([...effectiveCapabilities()].sort(), all);
   assert.deepEqual([...asNobody(effectiveCapabilities)], []);
   assert.deepEqual([...effectiveCapabilities()].sort(), all);
+});
+
+test('a capability that is dropped is the one that is missing', { skip }, (t) => {
+  setStage(t);
+  const all = ['CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'CAP_SYS_PTRACE'];
+  for (const dropped of all) {
+    const name = dropped.slice('CAP_'.length).toLowerCase();
+    const left = runWithout(name, '../../src/kernel/capability.ts', 'effectiveCapabilities', []);
+    assert.deepEqual(
+      left,
+      all.filter((capability) => capability !== dropped),
+    );
+  }
 });
 
 test('another user may not look into a process, but sees that it is there', { skip }, async (t) => {
@@ -102,19 +130,10 @@ test(
     assert.equal(asRoot, null);
     assert.equal(devices.length, 1);
     // CAP_DAC_READ_SEARCH lists the table, but to look at what is in it takes CAP_SYS_PTRACE.
-    const module = new URL('../../src/kernel/proc-fd.ts', import.meta.url).href;
-    const program = `import { walkFdTable } from ${JSON.stringify(module)};
-      console.log(JSON.stringify(walkFdTable(...${JSON.stringify([directory, targets])})))`;
-    const node = [process.execPath, '--import', import.meta.resolve('tsx')];
-    const found = run(
-      'setpriv',
-      '--bounding-set=-sys_ptrace',
-      '--inh-caps=-sys_ptrace',
-      ...node,
-      '--input-type=module',
-      '--eval',
-      program,
-    );
-    assert.deepEqual(JSON.parse(found), { refused: 'EACCES', devices: [], namespaces: [] });
+    const found = runWithout('sys_ptrace', '../../src/kernel/proc-fd.ts', 'walkFdTable', [
+      directory,
+      targets,
+    ]);
+    assert.deepEqual(found, { refused: 'EACCES', devices: [], namespaces: [] });
   },
 );
