@@ -1,6 +1,6 @@
 // Copies of another process's descriptors, and whether that process is still itself.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { isKernelError } from '../../src/kernel/kernel-error.js';
 import { compareOpenFiles, sharesFdTable } from '../../src/kernel/kcmp.js';
@@ -108,5 +108,23 @@ test(
     closeSync(pidfdOpenThread(tid));
     assert.equal(sharesFdTable(pid, tid), true);
     assert.equal(sharesFdTable(pid, process.pid), false);
+  },
+);
+
+test(
+  'of a thread with a table of its own the copy is from that table, not from that of the process',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const agent = await stage.agent([stage.own(openSync('/dev/null', 'r'))]);
+    const tid = await agent.threadWithOwnTable();
+    assert.equal(sharesFdTable(agent.pid, tid), false);
+    await agent.close(3);
+    const { fd: thread } = stage.own(pidfdOpenThread(tid));
+    assert.equal(fstatSync(stage.own(pidfdGetfd(thread, 3)).fd).rdev, statSync('/dev/null').rdev);
+    assert.throws(
+      () => pidfdGetfd(pinned(stage, agent.pid), 3),
+      (error) => isKernelError(error, 'EBADF'),
+    );
   },
 );
