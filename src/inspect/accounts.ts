@@ -1,4 +1,5 @@
 /** Accounts for each device of a look: its open files, its verdict. */
+import type { Hint } from '../model/verdict.js';
 import type { Attachment } from './attachment.js';
 import type { Host } from './host.js';
 import { isFullyExplained, judge, type Account, type Judgement } from './judge.js';
@@ -12,6 +13,8 @@ export interface AccountedDevice {
   readonly openFiles: OpenFile[];
   readonly account: Account;
   readonly judgement: Judgement;
+  /** Where queues that were not found may be. */
+  readonly hints: readonly Hint[];
 }
 
 export interface Accounts {
@@ -34,7 +37,9 @@ export function accountFor(host: Host, { placement, finds }: Look): Accounts {
   }
   const devices = counted.map(({ placed, openFiles, account }) => {
     // Whoever matches by name holds another device of that name: this one's holders are proven.
-    if (isFullyExplained(account)) return { placed, openFiles, account, judgement: judge(account) };
+    if (isFullyExplained(account)) {
+      return { placed, openFiles, account, judgement: judge(account), hints: [] };
+    }
     const unproven = placed.nameOnly.map((attachment) => [attachment]);
     const whole = { ...account, nameOnly: unproven.length };
     return {
@@ -42,6 +47,7 @@ export function accountFor(host: Host, { placement, finds }: Look): Accounts {
       openFiles: [...openFiles, ...unproven],
       account: whole,
       judgement: judge(whole),
+      hints: [],
     };
   });
   return { devices, candidates };
@@ -63,5 +69,6 @@ function accountOf(
     detachedFound,
     nameOnly: 0,
     processesDenied,
+    mayHide: 0,
   };
 }

@@ -19,14 +19,14 @@ export interface BindingSources {
 }
 
 export function bindingOf(accounted: AccountedDevice, sources: BindingSources): Binding {
-  const { placed, openFiles, account, judgement } = accounted;
+  const { placed, openFiles, account, judgement, hints } = accounted;
   const device = deviceOf(placed, sources.book);
   return {
     name: resourceName(device.netns, device.ifindex),
     device,
     holders: holdersOf(openFiles, sources),
     verdict: judgement.verdict,
-    hints: [],
+    hints,
     reasons: judgement.reasons,
     queues: { attached: account.attached, disabled: account.disabled, found: openFiles.length },
   };

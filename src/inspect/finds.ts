@@ -7,6 +7,7 @@ export interface TableFinds {
   /** Thread whose own table it is; null for the table of the process. */
   readonly tid: number | null;
   readonly devices: FdFinds['devices'];
+  readonly hidingPlaces: FdFinds['hidingPlaces'];
 }
 
 export interface Finds {

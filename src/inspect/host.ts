@@ -43,7 +43,8 @@ export function thisHost(procRoot = '/proc', kernel: Linux = linux): Host {
     ownPid: process.pid,
     targets: () => {
       majors = readMajors(procRoot);
-      return { major: TUN_MAJOR, minor: TUN_MINOR, majors: [...majors.values()], nsfs };
+      const macvtap = [...majors.values()];
+      return { major: TUN_MAJOR, minor: TUN_MINOR, majors: macvtap, nsfs, hidingPlaces: null };
     },
     drivers: () => ['tun', ...majors.keys()],
     countsSingleQueue: kernelIsAtLeast(6, 9),

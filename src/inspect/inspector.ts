@@ -13,6 +13,7 @@ import type { Finder } from './find.js';
 import type { Host } from './host.js';
 import { look, type Look } from './look.js';
 import { NetnsBook } from './netns-book.js';
+import { MissingQueues } from './missing-queues.js';
 import type { OpenFile } from './open-files.js';
 import type { ProcessFacts } from './process-facts.js';
 import { QueueIds } from './queue-ids.js';
@@ -34,25 +35,30 @@ const LOOKS = 3;
 export class Inspector {
   readonly #queueIds = new QueueIds();
   readonly #degraded: readonly Degradation[];
-  #unsettled = new Set<string>();
+  readonly #missingQueues: MissingQueues;
+  #unsettled: ReadonlySet<string> = new Set<string>();
   #threads: { pid: number; tid: number }[] = [];
   #book: NetnsBook | null = null;
 
   constructor(private readonly options: InspectorOptions) {
     this.#degraded = degradations(options.host);
+    this.#missingQueues = new MissingQueues(options.host);
   }
 
   async scan(): Promise<Scan> {
     const scanTime = Date.now();
     const start = performance.now();
-    const { seen, accounts } = await this.#lookUntilSettled();
+    const { seen, accounts: counted } = await this.#lookUntilSettled();
+    const unsettled = unsettledOf(counted);
+    const isNews = [...unsettled].some((signature) => !this.#unsettled.has(signature));
+    const accounts = await this.#missingQueues.explain(counted, isNews);
     const { host, workloadOf } = this.options;
     const book = NetnsBook.of(host, seen, this.#book);
     const queueIds = this.#queueIds.assign(openFilesByDevice(accounts));
     const { candidates } = accounts;
     const sources = { book, processes: seen.processes, queueIds, candidates, workloadOf };
     const bindings = accounts.devices.map((device) => bindingOf(device, sources));
-    this.#remember(seen, accounts, book);
+    this.#remember(seen, unsettled, book);
     const scanDuration = performance.now() - start;
     return { bindings, coverage: this.#coverage(seen, scanTime, scanDuration) };
   }
@@ -63,7 +69,7 @@ export class Inspector {
    */
   async #lookUntilSettled(): Promise<{ seen: Look; accounts: Accounts }> {
     const { host, finder } = this.options;
-    let before: ReadonlySet<string> = this.#unsettled;
+    let before = this.#unsettled;
     for (let attempt = 1; ; attempt++) {
       const seen = await look(host, finder, attempt === 1 ? this.#threads : 'all');
       const accounts = accountFor(host, seen);
@@ -76,8 +82,8 @@ export class Inspector {
     }
   }
 
-  #remember(seen: Look, accounts: Accounts, book: NetnsBook): void {
-    this.#unsettled = unsettledOf(accounts);
+  #remember(seen: Look, unsettled: ReadonlySet<string>, book: NetnsBook): void {
+    this.#unsettled = unsettled;
     this.#threads = seen.finds.tables.flatMap(({ pid, tid }) =>
       tid === null ? [] : [{ pid, tid }],
     );
@@ -126,10 +132,8 @@ function stillChanging(accounts: Accounts, before: ReadonlySet<string>): Account
   const devices = accounts.devices.map((device): AccountedDevice => {
     if (device.judgement.settled || before.has(signatureOf(device))) return device;
     const detail = `the device changed between ${LOOKS} looks at it`;
-    return {
-      ...device,
-      judgement: { verdict: 'UNKNOWN', reasons: [{ code: 'CHANGING', detail }], settled: false },
-    };
+    const reasons = [{ code: 'CHANGING', detail }] as const;
+    return { ...device, judgement: { verdict: 'UNKNOWN', reasons, missing: 0, settled: false } };
   });
   return { ...accounts, devices };
 }

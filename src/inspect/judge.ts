@@ -17,11 +17,15 @@ export interface Account {
   readonly nameOnly: number;
   /** Processes that could not be looked at. */
   readonly processesDenied: number;
+  /** Files that may be kept in places that were found, without a descriptor of their own. */
+  readonly mayHide: number;
 }
 
 export interface Judgement {
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
+  /** Queues without a holder; the places where they may be tell more. */
+  readonly missing: number;
   /** Count and findings agree: a second look would say the same. */
   readonly settled: boolean;
 }
@@ -38,7 +42,7 @@ export function judge(account: Account): Judgement {
   }
   if (enabledFound === attached && detachedFound === disabled) {
     const verdict = attached > 0 ? 'HELD' : disabled > 0 ? 'KEPT' : 'UNHELD';
-    return { verdict, reasons: [], settled: true };
+    return { verdict, reasons: [], missing: 0, settled: true };
   }
   return judgeMissing(account, attached + disabled - enabledFound - detachedFound);
 }
@@ -51,20 +55,18 @@ export function isFullyExplained(account: Account): boolean {
 /** More queues are attached than were found. */
 function judgeMissing(account: Account, missing: number): Judgement {
   if (account.nameOnly > 0) return nameOnly(account);
-  if (account.processesDenied > 0) {
-    return unknown(
-      'PROCESS_DENIED',
-      `the holder of ${queues(missing)} was not found, and ${account.processesDenied} processes could not be looked at`,
-      false,
-    );
+  if (account.processesDenied > 0 && account.mayHide < missing) {
+    const detail = `the holder of ${queues(missing)} was not found, and ${account.processesDenied} processes could not be looked at`;
+    return { ...unknown('PROCESS_DENIED', detail, false), missing };
   }
-  return { verdict: 'HIDDEN', reasons: [], settled: false };
+  return { verdict: 'HIDDEN', reasons: [], missing, settled: false };
 }
 
 function judgeUncounted(account: Account): Judgement {
   const { enabledFound, detachedFound, multiQueue, persistent } = account;
   // The one queue that a single-queue device can have was found.
-  if (!multiQueue && enabledFound === 1) return { verdict: 'HELD', reasons: [], settled: true };
+  if (!multiQueue && enabledFound === 1)
+    return { verdict: 'HELD', reasons: [], missing: 0, settled: true };
   if (account.nameOnly > 0) return nameOnly(account);
   if (enabledFound + detachedFound === 0 && !persistent) return judgeMissing(account, 1);
   return unknown(
@@ -80,7 +82,7 @@ function nameOnly({ nameOnly }: Account): Judgement {
 }
 
 function unknown(code: Reason['code'], detail: string, settled: boolean): Judgement {
-  return { verdict: 'UNKNOWN', reasons: [{ code, detail }], settled };
+  return { verdict: 'UNKNOWN', reasons: [{ code, detail }], missing: 0, settled };
 }
 
 function queues(count: number): string {

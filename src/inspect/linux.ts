@@ -12,7 +12,11 @@ import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../kernel/p
 import { walkFdTable } from '../kernel/proc-fd.js';
 import { readCgroup } from '../kernel/proc-pid-cgroup.js';
 import { readCommandLine } from '../kernel/proc-pid-cmdline.js';
-import { readFdinfoInterface } from '../kernel/proc-pid-fdinfo.js';
+import {
+  readFdinfoInterface,
+  readFdsInFlight,
+  readRegisteredFiles,
+} from '../kernel/proc-pid-fdinfo.js';
 import { readNetnsMounts } from '../kernel/proc-pid-mountinfo.js';
 import { readPidStat } from '../kernel/proc-pid-stat.js';
 import { readPidStatus } from '../kernel/proc-pid-status.js';
@@ -37,6 +41,8 @@ export interface Linux {
   readonly tunOpenedNetns: typeof tunOpenedNetns;
   readonly tunHardwareAddress: typeof tunHardwareAddress;
   readonly readFdinfoInterface: typeof readFdinfoInterface;
+  readonly readFdsInFlight: typeof readFdsInFlight;
+  readonly readRegisteredFiles: typeof readRegisteredFiles;
   readonly readPidStat: typeof readPidStat;
   readonly readPidStatus: typeof readPidStatus;
   readonly readCommandLine: typeof readCommandLine;
@@ -93,6 +99,8 @@ export const linux: Linux = {
   tunOpenedNetns,
   tunHardwareAddress,
   readFdinfoInterface,
+  readFdsInFlight,
+  readRegisteredFiles,
   readPidStat,
   readPidStatus,
   readCommandLine,

@@ -36,7 +36,10 @@ export function walkTable(
     finds.denied.set(pid, isKernelError(error) ? error.code : 'EACCES');
     return false;
   }
-  if (table.devices.length > 0) finds.tables.push({ pid, tid, devices: table.devices });
+  const { devices, hidingPlaces } = table;
+  if (devices.length + hidingPlaces.length > 0) {
+    finds.tables.push({ pid, tid, devices, hidingPlaces });
+  }
   for (const { fd, inode } of table.namespaces) finds.namespaceFiles.set(inode, { pid, fd });
   if (table.refused === null) return true;
   finds.denied.set(pid, table.refused);

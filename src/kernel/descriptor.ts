@@ -65,9 +65,19 @@ export interface FileStatus {
 
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
+const S_IFSOCK = 0o140000;
 
 export function isCharacterDevice(mode: number): boolean {
   return (mode & S_IFMT) === S_IFCHR;
+}
+
+export function isSocket(mode: number): boolean {
+  return (mode & S_IFMT) === S_IFSOCK;
+}
+
+/** A file without a node, such as one of io_uring: fs/anon_inodes.c gives it no file type. */
+export function hasNoType(mode: number): boolean {
+  return (mode & S_IFMT) === 0;
 }
 
 /** struct statx of include/uapi/linux/stat.h, as words. */

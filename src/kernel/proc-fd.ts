@@ -12,7 +12,9 @@ import { addressOf, checked, lastErrno, libc, SYS } from './libc.js';
 import {
   AT_EMPTY_PATH,
   close,
+  hasNoType,
   isCharacterDevice,
+  isSocket,
   open,
   O_DIRECTORY,
   STATX,
@@ -48,6 +50,21 @@ export interface FdTargets {
   readonly minor: number;
   /** Namespace files. */
   readonly nsfs: NsfsDevice;
+  /** Null: not to look for what can hold other files open. */
+  readonly hidingPlaces: HidingPlaceTargets | null;
+}
+
+/** Beside sockets and files without a node of their own, io_uring among them. */
+export interface HidingPlaceTargets {
+  readonly vhostNet: { readonly major: number; readonly minor: number };
+}
+
+/** A descriptor of a file that can hold other files open. */
+export interface HidingPlaceFind {
+  readonly fd: number;
+  readonly type: 'socket' | 'anonymous' | 'vhost-net';
+  /** Tells sockets apart; the same for all anonymous files. */
+  readonly inode: number;
 }
 
 /** What a table holds of what was looked for. */
@@ -56,6 +73,8 @@ export interface FdFinds {
   refused: string | null;
   readonly devices: { readonly fd: number; readonly major: number; readonly minor: number }[];
   readonly namespaces: { readonly fd: number; readonly inode: number }[];
+  /** Empty unless they were looked for. */
+  readonly hidingPlaces: HidingPlaceFind[];
 }
 
 // struct linux_dirent64 of include/linux/dirent.h: d_ino, d_off, d_reclen, d_type, d_name.
@@ -89,7 +108,7 @@ const names = { bytes: nameBytes, address: Number(addressOf(nameBytes)) };
 export function walkFdTable(directory: string, targets: FdTargets): FdFinds {
   const table = open(directory, O_DIRECTORY);
   try {
-    const finds: FdFinds = { refused: null, devices: [], namespaces: [] };
+    const finds: FdFinds = { refused: null, devices: [], namespaces: [], hidingPlaces: [] };
     const tried = Math.min(tableSize(table), DENSE_MAX);
     for (let fd = 0; fd < tried; fd++) {
       visit(table, names.address + fd * NAME_SIZE, fd, targets, finds);
@@ -132,7 +151,8 @@ function visit(table: number, path: number, fd: number, targets: FdTargets, find
     if (code === 'EACCES' || code === 'EPERM') finds.refused = code;
     return;
   }
-  if (isCharacterDevice(words[STATX.mode]!)) {
+  const mode = words[STATX.mode]!;
+  if (isCharacterDevice(mode)) {
     const major = words[STATX.rdevMajor]!;
     const minor = words[STATX.rdevMinor]!;
     if ((major === targets.major && minor === targets.minor) || targets.majors.includes(major)) {
@@ -144,6 +164,25 @@ function visit(table: number, path: number, fd: number, targets: FdTargets, find
   ) {
     finds.namespaces.push({ fd, inode: words[STATX.inodeLow]! });
   }
+  if (targets.hidingPlaces !== null) visitHidingPlace(fd, mode, targets.hidingPlaces, finds);
+}
+
+function visitHidingPlace(
+  fd: number,
+  mode: number,
+  { vhostNet }: HidingPlaceTargets,
+  finds: FdFinds,
+): void {
+  const type = isSocket(mode)
+    ? 'socket'
+    : hasNoType(mode)
+      ? 'anonymous'
+      : isCharacterDevice(mode) &&
+          words[STATX.rdevMajor] === vhostNet.major &&
+          words[STATX.rdevMinor] === vhostNet.minor
+        ? 'vhost-net'
+        : null;
+  if (type !== null) finds.hidingPlaces.push({ fd, type, inode: words[STATX.inodeLow]! });
 }
 
 /** The decimal number that starts at an offset of the entries. */

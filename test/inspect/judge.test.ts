@@ -11,6 +11,7 @@ const NOTHING: Account = {
   detachedFound: 0,
   nameOnly: 0,
   processesDenied: 0,
+  mayHide: 0,
 };
 
 interface Row {
@@ -77,6 +78,19 @@ const rows: readonly Row[] = [
   {
     says: 'a queue not found while some process could not be looked at: UNKNOWN',
     account: { attached: 1, processesDenied: 1 },
+    verdict: 'UNKNOWN',
+    reason: 'PROCESS_DENIED',
+    settled: false,
+  },
+  {
+    says: 'the same, but places were found that may keep all queues that were not: HIDDEN',
+    account: { multiQueue: true, attached: 2, processesDenied: 1, mayHide: 2 },
+    verdict: 'HIDDEN',
+    settled: false,
+  },
+  {
+    says: 'the same, but places were found that may keep some of them: UNKNOWN',
+    account: { multiQueue: true, attached: 2, processesDenied: 1, mayHide: 1 },
     verdict: 'UNKNOWN',
     reason: 'PROCESS_DENIED',
     settled: false,
@@ -163,6 +177,17 @@ test('the reasons say how many: queues not found, processes denied, descriptors 
   assert.match(detail({ attached: 3, enabledFound: 1, processesDenied: 7 }) ?? '', /2 queues/);
   assert.match(detail({ attached: 1, nameOnly: 1 }) ?? '', /^a descriptor matches/);
   assert.match(detail({ attached: 1, nameOnly: 3 }) ?? '', /^3 descriptors match/);
+});
+
+test('queues without a holder are missing, unless something else explains why they were not found', () => {
+  const missing = (account: Partial<Account>) => judge({ ...NOTHING, ...account }).missing;
+  assert.equal(missing({ attached: 3, disabled: 1, enabledFound: 1 }), 3);
+  assert.equal(missing({ attached: 3, enabledFound: 1, processesDenied: 1 }), 2);
+  assert.equal(missing({ ...uncounted, persistent: false }), 1);
+  assert.equal(missing({}), 0);
+  assert.equal(missing({ attached: 1, nameOnly: 1 }), 0);
+  assert.equal(missing({ enabledFound: 1 }), 0);
+  assert.equal(missing(uncounted), 0);
 });
 
 test('a device is fully explained when all that the kernel counts was found', () => {

@@ -22,9 +22,17 @@ test(
       files.close();
     });
     const devices = [{ fd: 3, major: TUN_MAJOR, minor: TUN_MINOR }];
-    const held = resolveTable(host, { pid: holder.pid, tid: holder.pid, devices }, files);
+    const held = resolveTable(
+      host,
+      { pid: holder.pid, tid: holder.pid, devices, hidingPlaces: [] },
+      files,
+    );
     assert.equal(held.attachments.length, 1);
-    const found = resolveTable(host, { pid: stranger.pid, tid: holder.pid, devices }, files);
+    const found = resolveTable(
+      host,
+      { pid: stranger.pid, tid: holder.pid, devices, hidingPlaces: [] },
+      files,
+    );
     assert.deepEqual(found, { attachments: [], unattached: 0, process: null });
   },
 );

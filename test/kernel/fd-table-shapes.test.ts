@@ -20,6 +20,7 @@ const targets: FdTargets = {
   minor: TUN_MINOR,
   majors: [],
   nsfs: nsfsDevice(),
+  hidingPlaces: null,
 };
 /** The hard limit: one more than the highest number there can be. */
 const NUMBERS = Number(

@@ -10,7 +10,13 @@ import { missing } from '../stage/ability.js';
 import { setStage } from '../stage/stage.js';
 import { openTun } from '../stage/tun.js';
 
-const targets = { major: TUN_MAJOR, minor: TUN_MINOR, majors: [], nsfs: nsfsDevice() };
+const targets = {
+  major: TUN_MAJOR,
+  minor: TUN_MINOR,
+  majors: [],
+  nsfs: nsfsDevice(),
+  hidingPlaces: null,
+};
 const HIGH = 200;
 const WALKS = 10_000;
 

@@ -17,6 +17,7 @@ const targets: FdTargets = {
   minor: TUN_MINOR,
   majors: [],
   nsfs: nsfsDevice(),
+  hidingPlaces: null,
 };
 
 const SELF = '/proc/self/fd';

@@ -5,7 +5,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseCgroup } from '../../src/kernel/proc-pid-cgroup.js';
 import { parseCommandLine } from '../../src/kernel/proc-pid-cmdline.js';
-import { parseFdinfoInterface } from '../../src/kernel/proc-pid-fdinfo.js';
+import {
+  parseFdinfoInterface,
+  parseFdsInFlight,
+  parseRegisteredFiles,
+} from '../../src/kernel/proc-pid-fdinfo.js';
 import { parseNetnsMounts } from '../../src/kernel/proc-pid-mountinfo.js';
 import { parsePidStat } from '../../src/kernel/proc-pid-stat.js';
 import { parsePidStatus } from '../../src/kernel/proc-pid-status.js';
@@ -15,6 +19,8 @@ const parsers = [
   { file: '/proc/self/cgroup', parse: parseCgroup },
   { file: '/proc/self/cmdline', parse: parseCommandLine },
   { file: '/proc/self/fdinfo/0', parse: parseFdinfoInterface },
+  { file: '/proc/self/fdinfo/1', parse: parseFdsInFlight },
+  { file: '/proc/self/fdinfo/2', parse: parseRegisteredFiles },
   { file: '/proc/self/mountinfo', parse: parseNetnsMounts },
   { file: '/proc/self/stat', parse: parsePidStat },
   { file: '/proc/self/status', parse: parsePidStatus },

@@ -47,7 +47,13 @@ test(
     const major = readCharacterMajors('/proc').get('macvtap');
     const { rdevMajor, rdevMinor } = statusOf(fd);
     assert.equal(rdevMajor, major);
-    const targets = { major: TUN_MAJOR, minor: TUN_MINOR, majors: [rdevMajor], nsfs: nsfsDevice() };
+    const targets = {
+      major: TUN_MAJOR,
+      minor: TUN_MINOR,
+      majors: [rdevMajor],
+      nsfs: nsfsDevice(),
+      hidingPlaces: null,
+    };
     assert.deepEqual(walkFdTable('/proc/self/fd', targets).devices, [
       { fd, major: rdevMajor, minor: rdevMinor },
     ]);

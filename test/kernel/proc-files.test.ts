@@ -6,7 +6,11 @@ import fc from 'fast-check';
 import { parseCharacterMajors } from '../../src/kernel/proc-devices.js';
 import { parseCgroup } from '../../src/kernel/proc-pid-cgroup.js';
 import { parseCommandLine } from '../../src/kernel/proc-pid-cmdline.js';
-import { parseFdinfoInterface } from '../../src/kernel/proc-pid-fdinfo.js';
+import {
+  parseFdinfoInterface,
+  parseFdsInFlight,
+  parseRegisteredFiles,
+} from '../../src/kernel/proc-pid-fdinfo.js';
 import { parseNetnsMounts } from '../../src/kernel/proc-pid-mountinfo.js';
 import { parsePidStat } from '../../src/kernel/proc-pid-stat.js';
 import { parsePidStatus } from '../../src/kernel/proc-pid-status.js';
@@ -172,6 +176,29 @@ describe('/proc/PID/fdinfo/FD', () => {
     // io_uring tells paths of files, in which it escapes the newline only.
     assert.equal(parseFdinfoInterface(bytes('UserFiles:\t1\n    0: /tmp/a\riff:tap0\n')), null);
     neverThrows(parseFdinfoInterface);
+  });
+
+  it('of a unix socket counts the descriptors that wait to be received', () => {
+    assert.equal(parseFdsInFlight(bytes('pos:\t0\nflags:\t02\nino:\t5\nscm_fds: 3\n')), 3);
+    assert.equal(parseFdsInFlight(bytes('pos:\t0\nscm_fds: 0\n')), 0);
+    assert.equal(parseFdsInFlight(bytes('pos:\t0\nino:\t5\n')), 0);
+    neverThrows(parseFdsInFlight);
+  });
+
+  it('of an io_uring instance lists the registered files', () => {
+    const ring = (...lines: string[]) =>
+      bytes(['pos:\t0', 'SqThread:\t-1', ...lines, 'UserBufs:\t0', ''].join('\n'));
+    assert.deepEqual(
+      parseRegisteredFiles(ring('UserFiles:\t3', '    0: /dev/net/tun', '   12: /a\\040b')),
+      ['/dev/net/tun', '/a\\040b'],
+    );
+    // Before 6.0: an empty place is told, too, and of each file the last part of its path.
+    assert.deepEqual(parseRegisteredFiles(ring('UserFiles:\t2', '    0: tun', '    1: <none>')), [
+      'tun',
+    ]);
+    assert.deepEqual(parseRegisteredFiles(ring('UserFiles:\t0')), []);
+    assert.deepEqual(parseRegisteredFiles(bytes('pos:\t0\n    0: /dev/net/tun\n')), []);
+    neverThrows(parseRegisteredFiles);
   });
 });
 

@@ -25,7 +25,13 @@ const skip = missing('initial-root', 'tun', 'netns', 'command:setpriv');
 const NOBODY = 65534;
 /** A third user, as the real user id of this process remains root's, which pidfd_getfd(2) looks at. */
 const HOLDER = { uid: 65533, gid: 65533 };
-const targets = { major: TUN_MAJOR, minor: TUN_MINOR, majors: [], nsfs: nsfsDevice() };
+const targets = {
+  major: TUN_MAJOR,
+  minor: TUN_MINOR,
+  majors: [],
+  nsfs: nsfsDevice(),
+  hidingPlaces: null,
+};
 // Keeps the way back to the own namespace open, before any test looks for leaks.
 ownNetnsInode();
 
@@ -134,6 +140,6 @@ test(
       directory,
       targets,
     ]);
-    assert.deepEqual(found, { refused: 'EACCES', devices: [], namespaces: [] });
+    assert.deepEqual(found, { refused: 'EACCES', devices: [], namespaces: [], hidingPlaces: [] });
   },
 );

@@ -20,7 +20,7 @@ import { until } from '../stage/until.js';
 
 // Root of a user namespace may not look at the descriptors of a zombie, whose user is the real root.
 const skip = missing('initial-root');
-const targets = { major: 10, minor: 200, majors: [], nsfs: nsfsDevice() };
+const targets = { major: 10, minor: 200, majors: [], nsfs: nsfsDevice(), hidingPlaces: null };
 
 /** A child of a process that became another program, which knows of no child to reap. */
 async function zombie(stage: Stage): Promise<number> {

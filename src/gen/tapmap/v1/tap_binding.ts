@@ -32,9 +32,11 @@ export enum Verdict {
   /** VERDICT_UNHELD - The kernel counts no queue: nobody holds the device. */
   VERDICT_UNHELD = 3,
   /**
-   * VERDICT_HIDDEN - The kernel counts more queues than were found although every process could
-   * be looked at. Something holds the device that no /proc entry shows; `hints`
-   * tell where it may be.
+   * VERDICT_HIDDEN - The kernel counts more queues than were found: something holds the device
+   * that no /proc entry shows. `hints` tell where it may be. Empty hints mean
+   * that every process could be looked at and no such place was found; where
+   * some processes could not be looked at, the hints account for each missing
+   * queue.
    */
   VERDICT_HIDDEN = 4,
   /** VERDICT_UNKNOWN - It could not be known; `reasons` tell why. Not to be read as unheld. */
@@ -255,7 +257,8 @@ export enum ReasonCode {
   REASON_CODE_UNSPECIFIED = 0,
   /**
    * REASON_CODE_PROCESS_DENIED - The kernel counts more queues than were found, and some processes could not
-   * be looked at: the missing holder may be one of them.
+   * be looked at: the missing holder may be one of them. `hints` tell of other
+   * places, too few for all missing queues.
    */
   REASON_CODE_PROCESS_DENIED = 1,
   /**
@@ -342,8 +345,9 @@ export interface TapBinding {
   /** What is known about who holds the device. */
   verdict: Verdict;
   /**
-   * Where the holders may be that no open file explains. Set only when
-   * `verdict` is VERDICT_HIDDEN.
+   * Where the queues may be that the kernel counts and no open file explains.
+   * Set only when `verdict` is VERDICT_HIDDEN, or VERDICT_UNKNOWN with
+   * REASON_CODE_PROCESS_DENIED. At most 100.
    */
   hints: Hint[];
   /** Why it could not be known. Set only when `verdict` is VERDICT_UNKNOWN. */
@@ -668,7 +672,7 @@ export interface LastHolder {
   lastSeen: Date | undefined;
 }
 
-/** Where a holder may be that no open file explains. */
+/** Where a queue may be that no open file explains. */
 export interface Hint {
   /** What was seen. */
   kind: HintKind;
