@@ -55,7 +55,7 @@ export interface FdTargets {
 }
 
 /** Beside sockets and files without a node of their own, io_uring among them. */
-export interface HidingPlaceTargets {
+interface HidingPlaceTargets {
   readonly vhostNet: { readonly major: number; readonly minor: number };
 }
 
