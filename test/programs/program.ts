@@ -19,6 +19,7 @@ export class Program extends Holder {
   readonly stdin: Writable;
   /** Everything that it has said so far, on either stream. */
   output = '';
+  hasEnded = false;
   readonly #name: string;
 
   constructor(name: string, child: ChildProcessByStdio<Writable, Readable, Readable>) {
@@ -32,26 +33,22 @@ export class Program extends Holder {
         this.output += text;
       });
     }
-    child.once('exit', (code, signal) => {
-      this.output += `\n(ended: ${code ?? signal ?? 'unknown'})`;
+    child.once('exit', () => {
+      this.hasEnded = true;
     });
   }
 
   /** Resolves when it has said something that matches. @throws Error with all that it said instead */
   async says(what: RegExp): Promise<void> {
-    await this.#await(`${this.#name} says ${String(what)}`, () => what.test(this.output));
-  }
-
-  /** Resolves when `check` gives something; fails at once when the program has ended. */
-  async #await(what: string, check: () => boolean): Promise<void> {
     try {
-      await until(what, () => {
-        if (check()) return true;
-        if (this.output.includes('\n(ended: ')) throw new Error(`${this.#name} has ended`);
+      await until(`${this.#name} says ${String(what)}`, () => {
+        if (what.test(this.output)) return true;
+        if (this.hasEnded) throw new Error(`${this.#name} has ended`);
         return false;
       });
     } catch (error) {
-      throw new Error(`${what}; it said: ${this.output}`, { cause: error });
+      const { message } = error as Error;
+      throw new Error(`${message}; it said: ${this.output}`, { cause: error });
     }
   }
 }
