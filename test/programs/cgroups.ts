@@ -1,5 +1,5 @@
 // Control groups at the top of each hierarchy, of cgroup v1, v2 or both.
-import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 
 const MOUNT = '/sys/fs/cgroup';
 
@@ -13,4 +13,35 @@ export function cgroupDirectories(name: string): string[] {
 /** Removes an empty control group, which runtimes leave behind as the parent of their containers'. */
 export function removeCgroup(name: string): void {
   for (const directory of cgroupDirectories(name)) rmdirSync(directory);
+}
+
+/**
+ * Puts a process where systemd would: in the control group of a unit, in the hierarchies that systemd
+ * uses on a host of its own.
+ * @param slices from the outermost in, such as `system.slice`
+ * @returns what removes the group again, once its process is gone
+ */
+export function putInUnit(pid: number, slices: readonly string[], unit: string): () => void {
+  const made: string[] = [];
+  for (const hierarchy of [MOUNT, `${MOUNT}/unified`, `${MOUNT}/systemd`]) {
+    if (!existsSync(`${hierarchy}/cgroup.procs`)) continue;
+    let directory = hierarchy;
+    for (const part of [...slices, unit]) {
+      directory += `/${part}`;
+      if (existsSync(directory)) continue;
+      mkdirSync(directory);
+      made.push(directory);
+    }
+    writeFileSync(`${directory}/cgroup.procs`, String(pid));
+  }
+  return () => {
+    for (const directory of made.reverse()) {
+      try {
+        rmdirSync(directory);
+      } catch (error) {
+        // A slice that something else is in by now.
+        if (directory.endsWith(unit)) throw error;
+      }
+    }
+  };
 }

@@ -6,6 +6,7 @@ import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
 import { setStage, type Stage } from '../stage/stage.js';
 import type { Netns } from '../stage/netns.js';
+import { putInUnit } from './cgroups.js';
 import { executableOf, startProgram, type Program } from './program.js';
 
 const skip = missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:openvpn');
@@ -95,5 +96,32 @@ test(
     assert.equal(left.verdict, Verdict.VERDICT_UNHELD);
     assert.equal(left.lastHolder?.process?.pid, vpn.pid);
     assert.deepEqual(left.lastHolder.workload, held.holders[0]?.workload);
+  },
+);
+
+test(
+  'scenario 26: OpenVPN in the control group of a unit is told as that unit, also after it',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const netns = stage.netns();
+    const name = stage.unheldDevice(netns);
+    const vpn = await openvpn(stage, netns, name);
+    // Where Debian's openvpn@.service runs it. There is no systemd to do so on every machine.
+    const [slice, unit] = ['system-openvpn.slice', `openvpn@tapmap-test-${process.pid}.service`];
+    stage.atEnd(putInUnit(vpn.pid, ['system.slice', slice], unit));
+    stage.atEnd(() => vpn.kill());
+
+    const { holders } = await tapmap.binding(name, netns);
+    const workload = { kind: { $case: 'systemdUnit', value: { unit, slice } } };
+    assert.deepEqual(
+      holders.map(({ process, workload }) => [process?.pid, process?.cgroup, workload]),
+      [[vpn.pid, `/system.slice/${slice}/${unit}`, workload]],
+    );
+
+    await vpn.kill('SIGTERM');
+    const { verdict, lastHolder } = await tapmap.binding(name, netns);
+    assert.equal(verdict, Verdict.VERDICT_UNHELD);
+    assert.deepEqual(lastHolder?.workload, workload);
   },
 );
