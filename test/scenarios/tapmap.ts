@@ -141,6 +141,14 @@ export class Tapmap {
     return bindingIn(bindings, device, netns);
   }
 
+  /** Resolves when there is no such device any more. */
+  async gone(device: string, netns: Netns): Promise<void> {
+    await until(`${device} is gone`, async () => {
+      const { bindings } = await this.agreed();
+      return bindingsOf(bindings, device, netns).length === 0;
+    });
+  }
+
   async stop(): Promise<void> {
     this.#watch.cancel();
     this.#client.close();
@@ -155,10 +163,13 @@ export class Tapmap {
 
 /** The one binding of that device; fails when there is none, or more than one. */
 function bindingIn(bindings: readonly TapBinding[], device: string, netns: Netns): TapBinding {
-  const found = bindings.filter(
-    (binding) =>
-      binding.device?.name === device && binding.device.netns?.inode === BigInt(netns.inode),
-  );
+  const found = bindingsOf(bindings, device, netns);
   assert.equal(found.length, 1, `bindings of ${device} in ${netns.path}`);
   return found[0]!;
+}
+
+function bindingsOf(bindings: readonly TapBinding[], name: string, netns: Netns): TapBinding[] {
+  return bindings.filter(
+    ({ device }) => device?.name === name && device.netns?.inode === BigInt(netns.inode),
+  );
 }

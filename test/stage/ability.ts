@@ -2,14 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { openRing } from './io-uring.js';
 import { refused } from './own-namespaces.js';
 
 /**
  * `root`: every capability over the netns this runs in (also as root of a user namespace).
  * `initial-root`: root of the initial user namespace.
- * `tun`: /dev/net/tun opens. `netns`: `ip netns add` works. Anything else is a command in PATH.
+ * `tun`: /dev/net/tun opens. `netns`: `ip netns add` works. `io_uring`: an instance can be made.
+ * Anything else is a command in PATH.
  */
-export type Need = 'root' | 'initial-root' | 'tun' | 'netns' | `command:${string}`;
+export type Need = 'root' | 'initial-root' | 'tun' | 'netns' | 'io_uring' | `command:${string}`;
 
 /**
  * The reason to skip a test that has these needs, for node:test's `skip`.
@@ -38,6 +40,8 @@ function reasonAgainst(need: Need): string | undefined {
       return (
         reasonAgainst('root') ?? commandReason('ip') ?? commandReason('nsenter') ?? netnsReason()
       );
+    case 'io_uring':
+      return ringReason();
     default:
       return commandReason(need.slice('command:'.length));
   }
@@ -53,6 +57,15 @@ function tunReason(): string | undefined {
     return undefined;
   } catch (error) {
     return `/dev/net/tun does not open (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
+  }
+}
+
+function ringReason(): string | undefined {
+  try {
+    closeSync(openRing());
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

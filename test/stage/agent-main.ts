@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { AgentCommand, AgentReply } from './agent.js';
+import { openRing, registerFile } from './io-uring.js';
 import { dup, exec, setCloseOnExec } from './libc.js';
+import { connect, listen, receiveDescriptor, sendDescriptor } from './passing.js';
 import { startThread } from './thread.js';
 import { attach, openTun, setPersist, setQueue } from './tun.js';
 
@@ -36,6 +38,20 @@ async function obey(command: AgentCommand): Promise<number | undefined> {
       const child = spawn('cat', [], { stdio: ['pipe', 'ignore', 'inherit', ...command.fds] });
       return child.pid;
     }
+    case 'listen':
+      return listen();
+    case 'connect':
+      return connect(command.listening);
+    case 'send':
+      sendDescriptor(command.socket, command.fd);
+      return undefined;
+    case 'receive':
+      return receiveDescriptor(command.socket);
+    case 'ring':
+      return openRing();
+    case 'register':
+      registerFile(command.ring, command.fd);
+      return undefined;
     case 'exec':
       return exec(command.path, command.args);
     case 'exit':

@@ -22,6 +22,12 @@ export type AgentCommand =
   | { do: 'keep-on-exec'; fd: number }
   | { do: 'thread'; unshare: number }
   | { do: 'spawn'; fds: readonly number[] }
+  | { do: 'listen' }
+  | { do: 'connect'; listening: number }
+  | { do: 'send'; socket: number; fd: number }
+  | { do: 'receive'; socket: number }
+  | { do: 'ring' }
+  | { do: 'register'; ring: number; fd: number }
   | { do: 'exec'; path: string; args: readonly string[] }
   | { do: 'exit'; code: number };
 
@@ -86,6 +92,36 @@ export class Agent extends Holder {
   /** Gives another fd number of the same open file. */
   dup(fd: number): Promise<number> {
     return this.#number({ do: 'dup', fd });
+  }
+
+  /** Makes a unix socket that nobody accepts connections of. Gives its fd number. */
+  listen(): Promise<number> {
+    return this.#number({ do: 'listen' });
+  }
+
+  /** Connects to such a socket of this agent. Gives the fd number of the connection. */
+  connect(listening: number): Promise<number> {
+    return this.#number({ do: 'connect', listening });
+  }
+
+  /** Sends a copy of `fd` over a unix socket: in flight until it is received. */
+  async send(socket: number, fd: number): Promise<void> {
+    await this.#tell({ do: 'send', socket, fd });
+  }
+
+  /** Receives a descriptor. Gives its number here. */
+  receive(socket: number): Promise<number> {
+    return this.#number({ do: 'receive', socket });
+  }
+
+  /** Makes an io_uring instance. Gives its fd number. */
+  ring(): Promise<number> {
+    return this.#number({ do: 'ring' });
+  }
+
+  /** Has an io_uring instance keep the file of `fd`. */
+  async register(ring: number, fd: number): Promise<void> {
+    await this.#tell({ do: 'register', ring, fd });
   }
 
   /** Clears O_CLOEXEC. */

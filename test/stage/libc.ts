@@ -34,7 +34,8 @@ class SyscallError extends Error {
   }
 }
 
-function checked(call: string, result: unknown): number {
+/** The result of a native call that has just returned, or what errno says. */
+export function checked(call: string, result: unknown): number {
   // errno is read before anything else can run on this thread.
   const errno = koffi.errno();
   if (typeof result !== 'number') throw new TypeError(`${call} gave no number`);

@@ -9,6 +9,7 @@ import { run } from './command.js';
 import { startHolder, type Holder, type HolderOptions } from './holder.js';
 import { DEVICE_PREFIX, NETNS_PREFIX, watchForLeaks } from './leaks.js';
 import { addNetns, Netns, OWN_NETNS, removeNetns } from './netns.js';
+import { socketPair } from './passing.js';
 import { IFF_NO_PI, IFF_TAP, openQueue } from './tun.js';
 
 let counter = 0;
@@ -67,6 +68,12 @@ export class Stage {
       own.close();
     });
     return own;
+  }
+
+  /** Two connected unix sockets, to be given to agents that pass descriptors. */
+  socketPair(): [OwnFd, OwnFd] {
+    const [one, other] = socketPair();
+    return [this.own(one), this.own(other)];
   }
 
   /** A process that holds `fds` as 3, 4, ...; the test process's own copies are closed. */
