@@ -2,6 +2,28 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 
 const MOUNT = '/sys/fs/cgroup';
+/** Where the hierarchies are that systemd keeps its units in: of cgroup v2, or of `name=systemd`. */
+const OF_SYSTEMD = [MOUNT, `${MOUNT}/unified`, `${MOUNT}/systemd`];
+
+/** Why control groups cannot be made here, for node:test's `skip`. */
+export function noCgroups(): string | false {
+  const hierarchies = OF_SYSTEMD.filter(isHierarchy);
+  if (hierarchies.length === 0) return `no control groups at ${MOUNT}`;
+  try {
+    for (const hierarchy of hierarchies) {
+      const trial = `${hierarchy}/tapmap-ability-${process.pid}`;
+      mkdirSync(trial);
+      rmdirSync(trial);
+    }
+    return false;
+  } catch (error) {
+    return `control groups: ${(error as Error).message}`;
+  }
+}
+
+function isHierarchy(directory: string): boolean {
+  return existsSync(`${directory}/cgroup.procs`);
+}
 
 /** The directories of that control group, in whichever hierarchies it is. */
 export function cgroupDirectories(name: string): string[] {
@@ -23,8 +45,7 @@ export function removeCgroup(name: string): void {
  */
 export function putInUnit(pid: number, slices: readonly string[], unit: string): () => void {
   const made: string[] = [];
-  for (const hierarchy of [MOUNT, `${MOUNT}/unified`, `${MOUNT}/systemd`]) {
-    if (!existsSync(`${hierarchy}/cgroup.procs`)) continue;
+  for (const hierarchy of OF_SYSTEMD.filter(isHierarchy)) {
     let directory = hierarchy;
     for (const part of [...slices, unit]) {
       directory += `/${part}`;

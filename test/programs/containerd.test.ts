@@ -9,7 +9,7 @@ import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
 import { Netns } from '../stage/netns.js';
 import { setStage, type Stage } from '../stage/stage.js';
-import { cgroupDirectories } from './cgroups.js';
+import { cgroupDirectories, noCgroups } from './cgroups.js';
 import { Containerd } from './containerd.js';
 import { archiveImage } from './image-archive.js';
 import { PrivateRun } from './private-run.js';
@@ -21,7 +21,9 @@ const skip =
   missing(
     ...(['initial-root', 'tun', 'netns', 'command:setpriv', 'command:unshare'] as const),
     ...(['command:containerd', 'command:ctr', 'command:runc', 'command:tar'] as const),
-  ) || noStaticProgram();
+  ) ||
+  noCgroups() ||
+  noStaticProgram();
 let directory: string;
 let own: PrivateRun;
 let tapmap: Tapmap;

@@ -6,7 +6,7 @@ import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
 import { setStage, type Stage } from '../stage/stage.js';
 import type { Netns } from '../stage/netns.js';
-import { putInUnit } from './cgroups.js';
+import { noCgroups, putInUnit } from './cgroups.js';
 import { executableOf, startProgram, type Program } from './program.js';
 
 const skip = missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:openvpn');
@@ -101,7 +101,7 @@ test(
 
 test(
   'scenario 26: OpenVPN in the control group of a unit is told as that unit, also after it',
-  { skip },
+  { skip: skip || noCgroups() },
   async (t) => {
     const stage = setStage(t);
     const netns = stage.netns();

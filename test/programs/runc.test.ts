@@ -10,13 +10,14 @@ import { missing } from '../stage/ability.js';
 import { run } from '../stage/command.js';
 import { Netns } from '../stage/netns.js';
 import { setStage, type Stage } from '../stage/stage.js';
-import { cgroupDirectories } from './cgroups.js';
+import { cgroupDirectories, noCgroups } from './cgroups.js';
 import { PrivateRun } from './private-run.js';
 import { startProgram, type Program } from './program.js';
 import { makeRootFilesystem, noStaticProgram } from './root-filesystem.js';
 
 const skip =
   missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:unshare', 'command:runc') ||
+  noCgroups() ||
   noStaticProgram();
 let directory: string;
 let own: PrivateRun;
