@@ -4,7 +4,8 @@
 import { startHolder, type Holder } from '../stage/holder.js';
 
 // Without the network namespaces that are mounted there: the copies of the mounts would keep them.
-const SET_UP = 'umount -R -l /run/netns 2> /dev/null; mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"';
+const SET_UP =
+  'umount -R -l /run/netns 2> /dev/null; mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"';
 
 export class PrivateRun {
   /** Command line that starts another in that mount namespace, with `/` as its working directory. */
