@@ -1,6 +1,6 @@
 // Scenarios 2 to 6: what the device is, what it is called, and where it is.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeviceKind, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { ChangeType, type Change } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { missing } from '../stage/ability.js';
@@ -9,13 +9,7 @@ import { IFF_NO_PI, IFF_TAP, IFF_TUN, IFF_VNET_HDR, setOwner, setPersist } from 
 import { Tapmap } from './tapmap.js';
 
 const skip = missing('root', 'tun', 'netns');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 test('scenario 2: a plain TUN device, held', { skip }, async (t) => {
   const stage = setStage(t);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { missing } from '../stage/ability.js';
 import { run } from '../stage/command.js';
@@ -14,13 +14,7 @@ import { Tapmap } from './tapmap.js';
 const TAP = IFF_TAP | IFF_NO_PI;
 const skip = missing('root', 'tun', 'netns');
 const skipMknod = missing('initial-root', 'tun', 'netns', 'command:mknod');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 function directory(stage: Stage): string {
   const path = mkdtempSync(join(tmpdir(), 'tapmap-node-'));

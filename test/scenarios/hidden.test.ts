@@ -1,6 +1,6 @@
 // Scenarios 13 and 14: a queue whose file no descriptor table shows.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { HintKind, Verdict, type TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { missing } from '../stage/ability.js';
 import { setStage } from '../stage/stage.js';
@@ -9,13 +9,7 @@ import { Tapmap } from './tapmap.js';
 
 const MULTI = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
 const skip = missing('root', 'tun', 'netns');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 /** The hints that name one of these processes: others on this host may hide something, too. */
 function hintsAt(

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { credentials, type ClientReadableStream } from '@grpc/grpc-js';
 import type { Coverage } from '../../src/gen/tapmap/v1/coverage.js';
@@ -38,32 +39,43 @@ export interface TapmapOptions {
   readonly flags?: readonly string[];
 }
 
+interface Running {
+  readonly child: ChildProcess;
+  readonly directory: string;
+  readonly client: TapBindingServiceClient;
+  readonly watch: ClientReadableStream<WatchTapBindingsResponse>;
+}
+
 export class Tapmap {
   readonly replay = new Replay();
-  readonly #child: ChildProcess;
-  readonly #directory: string;
-  readonly #client: TapBindingServiceClient;
-  readonly #watch: ClientReadableStream<WatchTapBindingsResponse>;
+  readonly #options: TapmapOptions;
+  #running: Running | null = null;
   #stderr = '';
 
-  private constructor(child: ChildProcess, directory: string, address: string) {
-    this.#child = child;
-    this.#directory = directory;
-    child.stderr?.on('data', (text: Buffer) => {
-      this.#stderr += text.toString();
-    });
-    this.#client = new TapBindingServiceClient(address, credentials.createInsecure());
-    this.#watch = this.#client.watchTapBindings(
-      WatchTapBindingsRequest.create({ view: View.VIEW_BASIC }),
-    );
-    // Cancelled at the end.
-    this.#watch.on('error', () => undefined);
-    this.#watch.on('data', (response: WatchTapBindingsResponse) => {
-      this.replay.apply(response);
-    });
+  private constructor(options: TapmapOptions) {
+    this.#options = options;
   }
 
-  static async start({ under = [], flags = [] }: TapmapOptions = {}): Promise<Tapmap> {
+  static async start(options: TapmapOptions = {}): Promise<Tapmap> {
+    const tapmap = new Tapmap(options);
+    await tapmap.#start();
+    return tapmap;
+  }
+
+  /** One that runs while the tests of the file do, if they run at all: `skip` is why they do not. */
+  static ofFile(skip: string | false): Tapmap {
+    const tapmap = new Tapmap({});
+    before(async () => {
+      if (skip === false) await tapmap.#start();
+    });
+    after(async () => {
+      if (skip === false) await tapmap.stop();
+    });
+    return tapmap;
+  }
+
+  async #start(): Promise<void> {
+    const { under = [], flags = [] } = this.#options;
     const directory = mkdtempSync(join(tmpdir(), 'tapmap-scenario-'));
     // The server may have become another user by the time that it binds.
     await chmod(directory, 0o777);
@@ -75,18 +87,17 @@ export class Tapmap {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let stdout = '';
-    let stderr = '';
     child.stdout.on('data', (text: Buffer) => {
       stdout += text.toString();
     });
     child.stderr.on('data', (text: Buffer) => {
-      stderr += text.toString();
+      this.#stderr += text.toString();
     });
     try {
       await until(
         'tapmap serves',
         () => {
-          if (child.exitCode !== null) throw new Error(`tapmap ended: ${stderr}`);
+          if (child.exitCode !== null) throw new Error(`tapmap ended: ${this.#stderr}`);
           return stdout.includes('tapmap list');
         },
         30_000,
@@ -96,15 +107,28 @@ export class Tapmap {
       rmSync(directory, { recursive: true, force: true });
       throw error;
     }
-    const tapmap = new Tapmap(child, directory, `unix:${socket}`);
+    const client = new TapBindingServiceClient(`unix:${socket}`, credentials.createInsecure());
+    const watch = client.watchTapBindings(
+      WatchTapBindingsRequest.create({ view: View.VIEW_BASIC }),
+    );
+    // Cancelled at the end.
+    watch.on('error', () => undefined);
+    watch.on('data', (response: WatchTapBindingsResponse) => {
+      this.replay.apply(response);
+    });
+    this.#running = { child, directory, client, watch };
     // Connected, so that a test that looks for leaks finds the connection there before it begins.
-    await until('the watch is in sync', () => tapmap.replay.revision > 0n);
-    return tapmap;
+    await until('the watch is in sync', () => this.replay.revision > 0n);
+  }
+
+  get #run(): Running {
+    if (this.#running === null) throw new Error('tapmap was not started');
+    return this.#running;
   }
 
   /** Scans now. */
   async list(request: Partial<ListTapBindingsRequest> = {}): Promise<Listed> {
-    const call = this.#client.listTapBindings(
+    const call = this.#run.client.listTapBindings(
       ListTapBindingsRequest.create({ fresh: true, view: View.VIEW_BASIC, ...request }),
     );
     const bindings: TapBinding[] = [];
@@ -150,14 +174,15 @@ export class Tapmap {
   }
 
   async stop(): Promise<void> {
-    this.#watch.cancel();
-    this.#client.close();
-    if (this.#child.exitCode === null) {
-      this.#child.kill('SIGTERM');
-      await once(this.#child, 'close');
+    const { child, directory, client, watch } = this.#run;
+    watch.cancel();
+    client.close();
+    if (child.exitCode === null) {
+      child.kill('SIGTERM');
+      await once(child, 'close');
     }
-    rmSync(this.#directory, { recursive: true, force: true });
-    assert.equal(this.#child.exitCode, 0, this.#stderr);
+    rmSync(directory, { recursive: true, force: true });
+    assert.equal(child.exitCode, 0, this.#stderr);
   }
 }
 

@@ -1,19 +1,13 @@
 // Scenario 1: the reason why tapmap exists.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { missing } from '../stage/ability.js';
 import { setStage } from '../stage/stage.js';
 import { Tapmap } from './tapmap.js';
 
 const skip = missing('root', 'tun', 'netns');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 test(
   'scenario 1: of two devices of one name, the one that moved is held, the one at home is not',
