@@ -1,6 +1,6 @@
 // Scenario 26: OpenVPN, without a peer and without keys: it has its device from the start.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeviceKind, Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
@@ -10,13 +10,7 @@ import { noCgroups, putInUnit } from './cgroups.js';
 import { executableOf, startProgram, type Program } from './program.js';
 
 const skip = missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:openvpn');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 /** Resolves when it has its device and its socket, which is on the loopback of `netns`. */
 async function openvpn(stage: Stage, netns: Netns, device: string): Promise<Program> {

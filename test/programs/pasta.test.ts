@@ -2,7 +2,7 @@
 // in that a network namespace without a name, and attaches to a tap in it while it stays outside.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeviceKind, Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
@@ -25,13 +25,7 @@ const skip =
   missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:unshare', 'command:pasta') ||
   refusal(...AS_NOBODY, 'unshare', '--user', '--net', 'true') ||
   refusal(...WITH_OPEN_TUN, 'true');
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 test(
   'scenario 26: the tap of pasta is told in its namespace without a name, and pasta outside of it',

@@ -2,7 +2,7 @@
 // opened by whoever starts it, and QEMU inherits the descriptor.
 import assert from 'node:assert/strict';
 import { existsSync, openSync, readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeviceKind } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
@@ -14,13 +14,7 @@ import { qemu } from './qemu.js';
 const skip =
   missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:qemu-system-x86_64') ||
   noMacvtap();
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 /** The driver may be a module, which the test does not load, and devtmpfs makes the node. */
 function noMacvtap(): string | false {

@@ -2,7 +2,7 @@
 // needs neither KVM nor a guest.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeviceKind, Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
@@ -17,13 +17,7 @@ const skip = missing(
   'command:setpriv',
   'command:qemu-system-x86_64',
 );
-let tapmap: Tapmap;
-before(async () => {
-  if (skip === false) tapmap = await Tapmap.start();
-});
-after(async () => {
-  if (skip === false) await tapmap.stop();
-});
+const tapmap = Tapmap.ofFile(skip);
 
 test(
   'scenario 25: QEMU with a multi-queue tap in a network namespace is told as that virtual machine',
