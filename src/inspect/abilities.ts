@@ -6,6 +6,9 @@ import { isKernelError } from '../kernel/kernel-error.js';
 import type { Degradation } from '../model/coverage.js';
 import type { Host } from './host.js';
 
+/** No driver has it: include/linux/fs.h (CHRDEV_MAJOR_MAX). */
+const NO_MAJOR = 511 + 1;
+
 export interface Ability {
   /** A capability, a system call, an ioctl. */
   readonly name: string;
@@ -100,6 +103,13 @@ function kernelAbilities(host: Host): Ability[] {
         remedy: since('5.14'),
       },
       {
+        name: '/sys/dev/char',
+        purpose: 'the device numbers of the macvtap and ipvtap devices of all network namespaces',
+        available: canRead(() => linux.readTapNodes(host.sysRoot, NO_MAJOR)),
+        cost: 'holders of macvtap and ipvtap devices match by name and hardware address only',
+        remedy: 'mount sysfs at /sys where the probe runs',
+      },
+      {
         name: 'kcmp',
         purpose: 'tell which descriptors share one open file',
         available: !isRefusedOutright(() => linux.compareOpenFiles(-1, -1)),
@@ -128,6 +138,16 @@ function isRefusedOutright(call: () => unknown): boolean {
     return false;
   } catch (error) {
     return isKernelError(error, 'ENOSYS', 'EPERM');
+  }
+}
+
+function canRead(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (isKernelError(error)) return false;
+    throw error;
   }
 }
 

@@ -28,7 +28,7 @@ export function accountFor(host: Host, { placement, finds }: Look): Accounts {
     const openFiles = groupByOpenFile(host, placed.proven);
     return { placed, openFiles, account: accountOf(placed, openFiles, finds.denied.size) };
   });
-  const candidates = new Map<Attachment, number>();
+  const candidates = new Map(placement.unlisted);
   for (const { placed, account } of counted) {
     if (isFullyExplained(account)) continue;
     for (const attachment of placed.nameOnly) {

@@ -12,6 +12,11 @@ export interface Slot {
 /** A descriptor that is attached to a device, and what its open file tells of that device. */
 export interface Attachment extends Slot {
   readonly driver: Driver;
+  /**
+   * Minor number of the node that was opened; null for tun, where it is always the same. A device that
+   * moves to another network namespace may get another number, which is never higher.
+   */
+  readonly nodeMinor: number | null;
   /** Interface name: its bytes, one character (latin1) each. */
   readonly name: string;
   /** Layer 2; null where only the name could be learned. */
@@ -19,7 +24,7 @@ export interface Attachment extends Slot {
   readonly detached: boolean;
   /** Of the device; null where it has none, or where it is not needed to tell the device. */
   readonly hardwareAddress: string | null;
-  /** Inode of the network namespace that the device is in; null: not proven, only the name is. */
+  /** Inode of the network namespace that the device is in; null as long as only the name is known. */
   readonly deviceNetns: number | null;
   /** Inode of the network namespace in which the node was opened, or null. */
   readonly openedNetns: number | null;

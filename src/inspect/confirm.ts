@@ -9,15 +9,23 @@ import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import { withPinnedProcess } from './pinned-process.js';
 import type { Placement } from './place.js';
+import { nodesOfName, readTapNodes, type TapNodes } from './tap-nodes.js';
 
-/** What is not confirmed comes to `unplaced`. */
-export function confirm(host: Host, { devices, unplaced }: Placement): Placement {
+/**
+ * What is not confirmed comes to `unplaced`. `tapNodes` are those that devices of macvtap and ipvtap
+ * files were told by.
+ */
+export function confirm(host: Host, placement: Placement, tapNodes: TapNodes): Placement {
+  const { devices, unplaced } = placement;
   const asked = devices.flatMap(({ proven }) => proven);
   const confirmed = new Set<Attachment>();
   for (const table of byTable(asked)) {
     for (const attachment of stillAttached(host, table)) confirmed.add(attachment);
   }
+  const changed = changedNodes(host, [...confirmed], tapNodes);
+  for (const attachment of changed) confirmed.delete(attachment);
   return {
+    ...placement,
     devices: devices.map((device) =>
       device.proven.every((attachment) => confirmed.has(attachment))
         ? device
@@ -54,28 +62,55 @@ function stillAttached(host: Host, table: readonly Attachment[]): Attachment[] {
   }
 }
 
-function isStillOn(host: Host, pidfd: number, { fd, name, deviceNetns }: Attachment): boolean {
+function isStillOn(host: Host, pidfd: number, attachment: Attachment): boolean {
   const { linux } = host;
   let copy: number;
   try {
-    copy = linux.pidfdGetfd(pidfd, fd);
+    copy = linux.pidfdGetfd(pidfd, attachment.fd);
   } catch (error) {
     if (isGone(error)) return false;
     throw error;
   }
   try {
-    if (linux.tunInterface(copy).name !== name) return false;
-    const netns = linux.tunDeviceNetns(copy);
-    try {
-      return linux.statusOf(netns).inode === deviceNetns;
-    } finally {
-      linux.close(netns);
-    }
+    if (linux.tunInterface(copy).name !== attachment.name) return false;
+    return attachment.driver === 'tun'
+      ? isDeviceIn(host, copy, attachment.deviceNetns)
+      : isOfNode(host, copy, attachment) &&
+          linux.tunHardwareAddress(copy) === attachment.hardwareAddress;
   } catch (error) {
     // No device any more, or another file under this number.
-    if (isKernelError(error, 'EBADFD', 'ENOTTY', 'EINVAL')) return false;
+    if (isKernelError(error, 'EBADFD', 'ENOLINK', 'ENOTTY', 'EINVAL')) return false;
     throw error;
   } finally {
     linux.close(copy);
   }
+}
+
+function isDeviceIn(host: Host, copy: number, inode: number | null): boolean {
+  const { linux } = host;
+  const netns = linux.tunDeviceNetns(copy);
+  try {
+    return linux.statusOf(netns).inode === inode;
+  } finally {
+    linux.close(netns);
+  }
+}
+
+function isOfNode(host: Host, copy: number, { driver, nodeMinor }: Attachment): boolean {
+  const { rdevMajor, rdevMinor } = host.linux.statusOf(copy);
+  return host.driverOf(rdevMajor) === driver && rdevMinor === nodeMinor;
+}
+
+/** Those whose name stands for other nodes by now: a device came, went, moved or was renamed. */
+function changedNodes(
+  host: Host,
+  attachments: readonly Attachment[],
+  before: TapNodes,
+): Attachment[] {
+  const now = readTapNodes(host, attachments);
+  const nodesIn = (nodes: TapNodes, attachment: Attachment) =>
+    JSON.stringify(nodesOfName(nodes, attachment));
+  return attachments.filter(
+    (attachment) => nodesIn(now, attachment) !== nodesIn(before, attachment),
+  );
 }

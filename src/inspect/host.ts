@@ -9,10 +9,15 @@ import { linux, type Linux } from './linux.js';
 /** The driver behind a device node. */
 export type Driver = 'tun' | 'macvtap' | 'ipvtap';
 
+/** A driver each of whose devices has a node of its own. */
+export type TapDriver = Exclude<Driver, 'tun'>;
+
 export interface Host {
   readonly linux: Linux;
   /** Usually `/proc`. */
   readonly procRoot: string;
+  /** Usually `/sys`. */
+  readonly sysRoot: string;
   /** Inode of the network namespace that tapmap was started in. */
   readonly ownNetns: number;
   /** Inode of the mount namespace that tapmap runs in. */
@@ -30,14 +35,17 @@ export interface Host {
   readonly countsSingleQueue: boolean;
   /** Driver of a device number that the finder found. */
   readonly driverOf: (major: number) => Driver;
+  /** Major number of a driver, as of the last `targets()`. */
+  readonly majorOf: (driver: TapDriver) => number | undefined;
 }
 
-export function thisHost(procRoot = '/proc', kernel: Linux = linux): Host {
+export function thisHost(procRoot = '/proc', kernel: Linux = linux, sysRoot = '/sys'): Host {
   const nsfs = nsfsDevice();
-  let majors = new Map<Driver, number>();
+  let majors = new Map<TapDriver, number>();
   return {
     linux: kernel,
     procRoot,
+    sysRoot,
     ownNetns: ownNetnsInode(),
     ownMountNamespace: kernel.statusOfPath('/proc/self/ns/mnt').inode,
     ownPid: process.pid,
@@ -49,12 +57,13 @@ export function thisHost(procRoot = '/proc', kernel: Linux = linux): Host {
     drivers: () => ['tun', ...majors.keys()],
     countsSingleQueue: kernelIsAtLeast(6, 9),
     driverOf: (major) => [...majors].find(([, number]) => number === major)?.[0] ?? 'tun',
+    majorOf: (driver) => majors.get(driver),
   };
 }
 
-function readMajors(procRoot: string): Map<Driver, number> {
+function readMajors(procRoot: string): Map<TapDriver, number> {
   const all = readCharacterMajors(procRoot);
-  const majors = new Map<Driver, number>();
+  const majors = new Map<TapDriver, number>();
   for (const driver of ['macvtap', 'ipvtap'] as const) {
     const major = all.get(driver);
     if (major !== undefined) majors.set(driver, major);

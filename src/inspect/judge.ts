@@ -64,9 +64,10 @@ function judgeMissing(account: Account, missing: number): Judgement {
 
 function judgeUncounted(account: Account): Judgement {
   const { enabledFound, detachedFound, multiQueue, persistent } = account;
-  // The one queue that a single-queue device can have was found.
-  if (!multiQueue && enabledFound === 1)
+  // Of a single-queue device that is the one queue that it can have; another may have more of them.
+  if (enabledFound > 0 && (multiQueue || enabledFound === 1)) {
     return { verdict: 'HELD', reasons: [], missing: 0, settled: true };
+  }
   if (account.nameOnly > 0) return nameOnly(account);
   if (enabledFound + detachedFound === 0 && !persistent) return judgeMissing(account, 1);
   return unknown(

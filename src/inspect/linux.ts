@@ -21,6 +21,7 @@ import { readNetnsMounts } from '../kernel/proc-pid-mountinfo.js';
 import { readPidStat } from '../kernel/proc-pid-stat.js';
 import { readPidStatus } from '../kernel/proc-pid-status.js';
 import { dumpLinks, openRouteSocket, readLinkByIndex } from '../kernel/rtnetlink.js';
+import { readTapNodes } from '../kernel/sys-dev-char.js';
 import { tunDeviceNetns, tunHardwareAddress, tunInterface, tunOpenedNetns } from '../kernel/tun.js';
 
 export interface Linux {
@@ -57,6 +58,7 @@ export interface Linux {
   readonly readLinkByIndex: typeof readLinkByIndex;
   readonly openEthtoolSocket: typeof openEthtoolSocket;
   readonly combinedChannels: typeof combinedChannels;
+  readonly readTapNodes: typeof readTapNodes;
 }
 
 /**
@@ -115,4 +117,5 @@ export const linux: Linux = {
   readLinkByIndex,
   openEthtoolSocket,
   combinedChannels,
+  readTapNodes,
 };

@@ -11,6 +11,7 @@ import { Pace } from './pace.js';
 import { place, type Placement } from './place.js';
 import type { ProcessFacts } from './process-facts.js';
 import { resolveTable } from './resolve.js';
+import { readTapNodes } from './tap-nodes.js';
 
 export interface Look {
   readonly finds: Finds;
@@ -50,7 +51,8 @@ export async function look(host: Host, finder: Finder, threads: ThreadScope): Pr
       if ('errno' in answer) netnsDenied.set(answer.inode, answer.errno);
       else namespaces.set(answer.inode, answer);
     }
-    const placement = confirm(host, place(attachments, namespaces));
+    const tapNodes = readTapNodes(host, attachments);
+    const placement = confirm(host, place(attachments, namespaces, tapNodes), tapNodes);
     return { finds, census, namespaces, netnsDenied, processes, unattached, placement };
   } finally {
     files.close();

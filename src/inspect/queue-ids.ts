@@ -10,6 +10,7 @@ interface Known {
   readonly id: string;
   readonly device: string;
   readonly openedNetns: number | null;
+  readonly nodeMinor: number | null;
 }
 
 export class QueueIds {
@@ -37,8 +38,16 @@ export class QueueIds {
         }
       }
     }
+    // An id that was another file's a moment ago would make a new file look like one that moved.
+    const taken = new Set(used);
+    for (const { id } of this.#known.values()) taken.add(id);
     for (const files of devices.values()) {
-      for (const file of files) if (!ids.has(file)) give(file, newId(file, used));
+      for (const file of files) {
+        if (ids.has(file)) continue;
+        const id = newId(file, taken);
+        taken.add(id);
+        ids.set(file, id);
+      }
     }
     this.#remember(devices, ids);
     return ids;
@@ -50,7 +59,9 @@ export class QueueIds {
       const known = this.#known.get(slotKey(attachment));
       if (known === undefined || used.has(known.id)) continue;
       if (device !== null && known.device !== device) continue;
-      if (known.openedNetns === attachment.openedNetns) return known.id;
+      // What an open file never changes.
+      const { openedNetns, nodeMinor } = attachment;
+      if (known.openedNetns === openedNetns && known.nodeMinor === nodeMinor) return known.id;
     }
     return null;
   }
@@ -61,21 +72,21 @@ export class QueueIds {
       for (const file of files) {
         const id = ids.get(file)!;
         for (const attachment of file) {
-          const { openedNetns } = attachment;
-          this.#known.set(slotKey(attachment), { id, device, openedNetns });
+          const { openedNetns, nodeMinor } = attachment;
+          this.#known.set(slotKey(attachment), { id, device, openedNetns, nodeMinor });
         }
       }
     }
   }
 }
 
-function newId(file: OpenFile, used: Set<string>): string {
+function newId(file: OpenFile, taken: Set<string>): string {
   const oldest = file.reduce((a, b) => (byAge(a, b) <= 0 ? a : b));
   const base = [oldest.startTime, oldest.tid ?? oldest.pid, oldest.fd]
     .map((number) => number.toString(36))
     .join('-');
   let id = base;
-  for (let again = 2; used.has(id); again++) id = `${base}.${again}`;
+  for (let again = 2; taken.has(id); again++) id = `${base}.${again}`;
   return id;
 }
 

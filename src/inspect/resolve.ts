@@ -103,7 +103,7 @@ function resolveDescriptor(
     const { rdevMajor, rdevMinor } = linux.statusOf(copy);
     // The descriptor was closed and its number given to another file since it was found.
     if (rdevMajor !== node.major || rdevMinor !== node.minor) return 'gone';
-    return askOpenFile(host, copy, slot, node.driver, files);
+    return askOpenFile(host, copy, slot, node, files);
   } finally {
     // At once: as long as the copy is open, this process keeps the device alive.
     linux.close(copy);
@@ -114,7 +114,7 @@ function askOpenFile(
   host: Host,
   copy: number,
   slot: Slot,
-  driver: Driver,
+  { driver, minor }: { driver: Driver; minor: number },
   files: NetnsFiles,
 ): Outcome {
   const { linux } = host;
@@ -124,12 +124,13 @@ function askOpenFile(
     if (driver !== 'tun') {
       const hardwareAddress = linux.tunHardwareAddress(copy);
       const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
-      return { ...slot, driver, name, tap: true, detached, ...unproven };
+      return { ...slot, driver, nodeMinor: minor, name, tap: true, detached, ...unproven };
     }
     const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
     // Of use only to tell devices of one name apart, where the namespace could not be learned.
     const hardwareAddress = deviceNetns === null && tap ? linux.tunHardwareAddress(copy) : null;
-    return { ...slot, driver, name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
+    const told = { name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
+    return { ...slot, driver, nodeMinor: null, ...told };
   } catch (error) {
     // Attached to none, or the device was deleted under it: tun, and macvtap.
     if (isKernelError(error, 'EBADFD', 'ENOLINK')) return 'unattached';
@@ -154,7 +155,8 @@ function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Ou
     if (name === null) return 'gone';
     if (name === '') return 'unattached';
     const unproven = { tap: null, detached: false, hardwareAddress: null };
-    return { ...slot, driver, name, ...unproven, deviceNetns: null, openedNetns: null };
+    const unknown = { nodeMinor: null, deviceNetns: null, openedNetns: null };
+    return { ...slot, driver, name, ...unproven, ...unknown };
   } catch (error) {
     if (isGone(error) || isRefused(error)) return 'gone';
     throw error;

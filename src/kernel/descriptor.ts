@@ -166,8 +166,8 @@ export function readBytes(path: string): Buffer {
 const linkBuffer = Buffer.alloc(4096);
 const linkAddress = addressOf(linkBuffer);
 
-/** Target of a symbolic link. Throws KernelError. */
-export function readLink(path: string): string {
+/** Target of a symbolic link; `latin1` keeps bytes that are no UTF-8. Throws KernelError. */
+export function readLink(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string {
   const length = checked(`readlink ${path}`, readlinkCall(path, linkAddress, linkBuffer.length));
-  return linkBuffer.toString('utf8', 0, length);
+  return linkBuffer.toString(encoding, 0, length);
 }

@@ -25,6 +25,8 @@ interface Row {
 
 // A kernel before 6.9: a single-queue device has no count, and its queue cannot be detached.
 const uncounted = { attached: null, disabled: 0 };
+// A macvtap: the kernel never counts its queues.
+const countless = { attached: null, disabled: null, multiQueue: true };
 
 const rows: readonly Row[] = [
   {
@@ -150,8 +152,27 @@ const rows: readonly Row[] = [
     settled: true,
   },
   {
-    says: 'without a count, one found queue of a device that may have more: UNKNOWN',
-    account: { attached: null, disabled: null, multiQueue: true, enabledFound: 1 },
+    says: 'without a count, one found queue of a device that may have more: HELD',
+    account: { ...countless, enabledFound: 1 },
+    verdict: 'HELD',
+    settled: true,
+  },
+  {
+    says: 'without a count, a found queue and a descriptor whose name matches: HELD',
+    account: { ...countless, enabledFound: 1, nameOnly: 1, processesDenied: 1 },
+    verdict: 'HELD',
+    settled: true,
+  },
+  {
+    says: 'without a count, only detached queues found of a device that may have more: UNKNOWN',
+    account: { ...countless, detachedFound: 1 },
+    verdict: 'UNKNOWN',
+    reason: 'QUEUE_COUNT_UNAVAILABLE',
+    settled: true,
+  },
+  {
+    says: 'without a count, nothing found of a device that may have any number of queues: UNKNOWN',
+    account: countless,
     verdict: 'UNKNOWN',
     reason: 'QUEUE_COUNT_UNAVAILABLE',
     settled: true,

@@ -18,12 +18,29 @@ export const STEPS = [
   'combinedChannels',
 ] as const satisfies readonly (keyof Linux)[];
 
-/** Taken only where one device has more than one descriptor. */
-type Step = (typeof STEPS)[number] | 'compareOpenFiles';
+/** The same for the device of a macvtap file: it tells no namespace, and has a node. */
+export const MACVTAP_STEPS = [
+  'walkFdTable',
+  'pidfdOpen',
+  'readPidStat',
+  'pidfdGetfd',
+  'statusOf',
+  'tunInterface',
+  'tunHardwareAddress',
+  'readPidStatus',
+  'pidfdStands',
+  'dumpLinks',
+  'readTapNodes',
+] as const satisfies readonly (keyof Linux)[];
+
+/** `compareOpenFiles` is taken only where one device has more than one descriptor. */
+type Step = (typeof STEPS)[number] | (typeof MACVTAP_STEPS)[number] | 'compareOpenFiles';
 
 export interface Moment {
   readonly when: 'before' | 'after';
   readonly step: Step;
+  /** At which of the steps that are about it: the first one is 1. */
+  readonly turn?: number;
 }
 
 export function momentsOf(steps: readonly Step[]): Moment[] {
@@ -42,16 +59,17 @@ export interface Interrupted {
 
 /**
  * `happen` runs, synchronously, at the first such step that is about the process `pid` or about the
- * device `device` of the own network namespace.
+ * device `device`, a `tun` one or a `macvtap`, of the own network namespace.
  */
 export function interrupted(
-  { when, step }: Moment,
-  { pid, device }: { pid: number; device: string },
+  { when, step, turn = 1 }: Moment,
+  { pid, device, kind = 'tun' }: { pid: number; device: string; kind?: 'tun' | 'macvtap' },
   happen: () => void,
 ): Interrupted {
-  let pinned = -1;
+  let pinned: number | null = null;
   let elsewhere = 0;
   let happened = false;
+  let turns = 0;
   const copies = new Set<unknown>();
   const directory = `/proc/${pid}`;
   const isAboutIt: Record<Step, (...args: unknown[]) => boolean> = {
@@ -66,7 +84,9 @@ export function interrupted(
     tunInterface: (copy) => copies.has(copy),
     tunDeviceNetns: (copy) => copies.has(copy),
     compareOpenFiles: (copy, other) => copies.has(copy) || copies.has(other),
-    dumpLinks: (_, kind) => elsewhere === 0 && kind === 'tun',
+    tunHardwareAddress: (copy) => copies.has(copy),
+    dumpLinks: (_, listed) => elsewhere === 0 && listed === kind,
+    readTapNodes: () => true,
     combinedChannels: (_, name) => elsewhere === 0 && name === device,
   };
   // What tells whether a step is about the process: its pidfd, and the copies made through that.
@@ -83,7 +103,7 @@ export function interrupted(
       return copy;
     },
     close: (fd) => {
-      if (fd === pinned) pinned = -1;
+      if (fd === pinned) pinned = null;
       copies.delete(fd);
       linux.close(fd);
     },
@@ -102,7 +122,7 @@ export function interrupted(
     happen();
   };
   const hooked: Call = (...args) => {
-    const isIt = !happened && isAboutIt[step](...args);
+    const isIt = !happened && isAboutIt[step](...args) && ++turns === turn;
     if (isIt && when === 'before') now();
     const answer = call(...args);
     if (isIt && when === 'after') now();

@@ -21,7 +21,7 @@ function lookAt(...entries: CensusEntry[]): Look {
     netnsDenied: new Map(),
     processes: new Map(),
     unattached: 0,
-    placement: { devices: [], unplaced: [] },
+    placement: { devices: [], unplaced: [], unlisted: new Map() },
   };
 }
 

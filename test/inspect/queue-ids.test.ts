@@ -125,3 +125,18 @@ test('whatever is opened, closed and moved, no two files of one scan have one id
     }),
   );
 });
+
+for (const [what, one, other] of [
+  ['opened in another namespace', { openedNetns: 1 }, { openedNetns: 2 }],
+  ['of another node', { openedNetns: null, nodeMinor: 1 }, { openedNetns: null, nodeMinor: 2 }],
+] as const) {
+  test(`a lone descriptor that came to mean a file ${what} has another id, there and elsewhere`, () => {
+    for (const device of [DEVICE, OTHER]) {
+      const ids = new QueueIds();
+      const [before] = assigned(ids, { [DEVICE]: [[attachment(one)]] });
+      const [after] = assigned(ids, { [device]: [[attachment(other)]] });
+      assert.notEqual(after, before);
+      assert.deepEqual(assigned(ids, { [device]: [[attachment(other)]] }), [after]);
+    }
+  });
+}

@@ -12,6 +12,7 @@ export function attachment(of: Partial<Attachment> = {}): Attachment {
     tid: null,
     fd: 3,
     driver: 'tun',
+    nodeMinor: null,
     name: 'tap0',
     tap: true,
     detached: false,

@@ -21,7 +21,10 @@ export enum Verdict {
   VERDICT_UNSPECIFIED = 0,
   /**
    * VERDICT_HELD - Every queue that the kernel counts is explained by an open file whose
-   * device was proven, and at least one of them is enabled.
+   * device was proven, and at least one of them is enabled. Where the kernel
+   * does not count (`queues.attached` is unset): at least one open file is
+   * proven to be attached to the device. Something holds it for certain, but
+   * others may, too; on a single-queue device no other can.
    */
   VERDICT_HELD = 1,
   /**
@@ -153,13 +156,19 @@ export enum Evidence {
   /** EVIDENCE_UNSPECIFIED - Never sent. */
   EVIDENCE_UNSPECIFIED = 0,
   /**
-   * EVIDENCE_IOCTL - Proven: the open file itself was asked for its device and the device's
-   * network namespace.
+   * EVIDENCE_IOCTL - Proven: the open file itself was asked for its device. A TUN or TAP file
+   * tells name and network namespace of the device. A macvtap or ipvtap file
+   * tells name, hardware address and device number, and every other device of the
+   * host was excluded by one of these three: those in network namespaces that
+   * cannot be entered, too, as sysfs lists the numbers of all.
    */
   EVIDENCE_IOCTL = 1,
   /** EVIDENCE_BPF - Proven: read from the kernel's own structures by a BPF program. */
   EVIDENCE_BPF = 2,
-  /** EVIDENCE_NAME - Not proven: only the interface name matches. See `candidates`. */
+  /**
+   * EVIDENCE_NAME - Not proven: only the interface name matches, and the hardware address where
+   * the file told it. See `candidates`.
+   */
   EVIDENCE_NAME = 3,
   UNRECOGNIZED = -1,
 }
@@ -569,7 +578,7 @@ export interface HolderFd {
   queue: string;
   /**
    * The queue is detached (IFF_DETACH_QUEUE): it keeps the device but carries no
-   * packets.
+   * packets. A macvtap or ipvtap file does not tell: never set for one.
    */
   detached: boolean;
   /**
@@ -582,8 +591,8 @@ export interface HolderFd {
   /** What the claim that this descriptor belongs to this device rests on. */
   evidence: Evidence;
   /**
-   * With EVIDENCE_NAME: how many devices of the host the descriptor may belong
-   * to. 0 with any other evidence.
+   * With EVIDENCE_NAME: how many devices of the host, as far as they are known,
+   * the descriptor may belong to. 0 with any other evidence.
    */
   candidates: number;
 }
@@ -642,7 +651,8 @@ export interface SystemdUnit {
 export interface Queues {
   /**
    * Attached and enabled queues as the kernel counts them (ETHTOOL_GCHANNELS,
-   * IFLA_TUN_NUM_QUEUES). Unset where the kernel does not say.
+   * IFLA_TUN_NUM_QUEUES). Unset where the kernel does not say: for macvtap and
+   * ipvtap, and before 6.9 for a single-queue device.
    */
   attached?:
     | number
