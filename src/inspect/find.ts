@@ -3,15 +3,14 @@ import type { FinderKind } from '../model/coverage.js';
 import { merged, noFinds, type Finds } from './finds.js';
 import type { Host } from './host.js';
 import type { Pace } from './pace.js';
-import { walkProcess, walkTable } from './walk-tables.js';
+import type { ThreadTable } from './thread-tables.js';
+import { walkTable, walkThreadTables } from './walk-tables.js';
 import type { WalkWorker } from './walk-worker.js';
-
-/** Which threads to look at beside the processes: those known to have a table of their own, or all. */
-export type ThreadScope = 'all' | readonly { readonly pid: number; readonly tid: number }[];
 
 export interface Finder {
   readonly kind: FinderKind;
-  readonly find: (host: Host, threads: ThreadScope, pace: Pace) => Promise<Finds>;
+  /** Looks at the table of every process, and at those of `threads`. */
+  readonly find: (host: Host, threads: readonly ThreadTable[], pace: Pace) => Promise<Finds>;
 }
 
 /**
@@ -23,19 +22,18 @@ export function procFinder(worker: WalkWorker | null): Finder {
     kind: 'PROC',
     async find(host, threads, pace) {
       const { linux, procRoot, ownPid } = host;
-      const walk = { linux, procRoot, targets: host.targets(), threads: threads === 'all' };
+      const walk = { linux, procRoot, targets: host.targets() };
       const pids = linux.listNumbers(procRoot).filter((pid) => pid !== ownPid);
       const { own, others } = worker === null ? { own: pids, others: [] } : halves(pids);
       const elsewhere = worker?.walk({ ...walk, pids: others });
-      const finds = noFinds();
+      let finds = noFinds();
       for (const pid of own) {
         await pace.rest();
-        walkProcess(walk, pid, finds);
+        walkTable(walk, pid, null, finds);
       }
-      if (threads !== 'all') {
-        for (const { pid, tid } of threads) walkTable(walk, pid, tid, finds);
-      }
-      return elsewhere === undefined ? finds : merged(finds, await elsewhere);
+      if (elsewhere !== undefined) finds = merged(finds, await elsewhere);
+      walkThreadTables(walk, threads, finds);
+      return finds;
     },
   };
 }

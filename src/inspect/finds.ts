@@ -13,7 +13,7 @@ export interface TableFinds {
 export interface Finds {
   readonly tables: TableFinds[];
   /** Network namespaces (and other ones) that are open as files: inode to one place of each. */
-  readonly namespaceFiles: Map<number, { pid: number; fd: number }>;
+  readonly namespaceFiles: Map<number, { pid: number; tid: number | null; fd: number }>;
   /** Processes whose tables were looked at. */
   readonly seen: number[];
   /** Processes that may not be looked at, with the symbolic errno. */

@@ -12,7 +12,8 @@ import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import type { Pace } from './pace.js';
 import { withPinnedProcess, type PinnedProcess } from './pinned-process.js';
-import { walkProcess } from './walk-tables.js';
+import { searchThreadTables } from './thread-tables.js';
+import { walkTable, walkThreadTables } from './walk-tables.js';
 
 export interface HidingPlace extends Slot {
   readonly kind: HintKind;
@@ -26,12 +27,14 @@ export interface HidingPlace extends Slot {
 export async function searchHidingPlaces(host: Host, pace: Pace): Promise<HidingPlace[]> {
   const { linux, procRoot, ownPid } = host;
   const targets = { ...host.targets(), hidingPlaces: { vhostNet: VHOST_NET } };
+  const walk = { linux, procRoot, targets };
   const finds = noFinds();
   for (const pid of linux.listNumbers(procRoot)) {
     if (pid === ownPid) continue;
     await pace.rest();
-    walkProcess({ linux, procRoot, targets, threads: true }, pid, finds);
+    walkTable(walk, pid, null, finds);
   }
+  walkThreadTables(walk, await searchThreadTables(host, pace), finds);
   const places: HidingPlace[] = [];
   for (const table of finds.tables) {
     if (table.hidingPlaces.length === 0) continue;

@@ -17,6 +17,7 @@ import { MissingQueues } from './missing-queues.js';
 import type { OpenFile } from './open-files.js';
 import type { ProcessFacts } from './process-facts.js';
 import { QueueIds } from './queue-ids.js';
+import { ThreadTables } from './thread-tables.js';
 
 export interface Scan {
   readonly bindings: Binding[];
@@ -34,10 +35,10 @@ const LOOKS = 3;
 
 export class Inspector {
   readonly #queueIds = new QueueIds();
+  readonly #threadTables = new ThreadTables();
   readonly #degraded: readonly Degradation[];
   readonly #missingQueues: MissingQueues;
   #unsettled: ReadonlySet<string> = new Set<string>();
-  #threads: { pid: number; tid: number }[] = [];
   #book: NetnsBook | null = null;
 
   constructor(private readonly options: InspectorOptions) {
@@ -58,20 +59,21 @@ export class Inspector {
     const { candidates } = accounts;
     const sources = { book, processes: seen.processes, queueIds, candidates, workloadOf };
     const bindings = accounts.devices.map((device) => bindingOf(device, sources));
-    this.#remember(seen, unsettled, book);
+    this.#unsettled = unsettled;
+    this.#book = book;
     const scanDuration = performance.now() - start;
     return { bindings, coverage: this.#coverage(seen, scanTime, scanDuration) };
   }
 
   /**
    * The table of a process may have been read before it attached, and the count taken after: only
-   * what is still so at a second look is so. The second look also goes into threads.
+   * what is still so at a second look is so. The second look searches for threads with tables, too.
    */
   async #lookUntilSettled(): Promise<{ seen: Look; accounts: Accounts }> {
     const { host, finder } = this.options;
     let before = this.#unsettled;
     for (let attempt = 1; ; attempt++) {
-      const seen = await look(host, finder, attempt === 1 ? this.#threads : 'all');
+      const seen = await look(host, finder, this.#threadTables, attempt > 1);
       const accounts = accountFor(host, seen);
       const unsettled = unsettledOf(accounts);
       const isKnown = [...unsettled].every((signature) => before.has(signature));
@@ -80,14 +82,6 @@ export class Inspector {
       if (attempt === LOOKS) return { seen, accounts: stillChanging(accounts, before) };
       before = unsettled;
     }
-  }
-
-  #remember(seen: Look, unsettled: ReadonlySet<string>, book: NetnsBook): void {
-    this.#unsettled = unsettled;
-    this.#threads = seen.finds.tables.flatMap(({ pid, tid }) =>
-      tid === null ? [] : [{ pid, tid }],
-    );
-    this.#book = book;
   }
 
   #coverage(

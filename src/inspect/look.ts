@@ -1,7 +1,7 @@
 /** One look at the host: find, resolve, take the census, list links, place, ask again. No verdicts. */
 import type { Attachment } from './attachment.js';
 import { confirm } from './confirm.js';
-import type { Finder, ThreadScope } from './find.js';
+import type { Finder } from './find.js';
 import type { Finds } from './finds.js';
 import type { Host } from './host.js';
 import { takeCensus, type Census } from './netns-census.js';
@@ -12,6 +12,7 @@ import { place, type Placement } from './place.js';
 import type { ProcessFacts } from './process-facts.js';
 import { resolveTable } from './resolve.js';
 import { readTapNodes } from './tap-nodes.js';
+import type { ThreadTables } from './thread-tables.js';
 
 export interface Look {
   readonly finds: Finds;
@@ -26,10 +27,17 @@ export interface Look {
   readonly placement: Placement;
 }
 
-export async function look(host: Host, finder: Finder, threads: ThreadScope): Promise<Look> {
+/** `thoroughly`: threads that may have a table of their own are searched for again. */
+export async function look(
+  host: Host,
+  finder: Finder,
+  threadTables: ThreadTables,
+  thoroughly: boolean,
+): Promise<Look> {
   const pace = new Pace();
   const files = new NetnsFiles(host);
   try {
+    const threads = await threadTables.current(host, pace, thoroughly);
     const finds = await finder.find(host, threads, pace);
     const attachments: Attachment[] = [];
     const processes = new Map<number, ProcessFacts>();

@@ -46,11 +46,12 @@ export async function takeCensus(
     await pace.rest();
     countMounts(host, census, mountNamespace, directory);
   }
-  for (const [inode, { pid, fd }] of finds.namespaceFiles) {
+  for (const [inode, { pid, tid, fd }] of finds.namespaceFiles) {
     const known = census.get(inode);
     const entry = known ?? entryOf(census, inode);
     if (known === undefined) entry.maybeOther = true;
-    entry.files.push({ root: null, path: `${host.procRoot}/${pid}/fd/${fd}` });
+    const task = tid === null ? '' : `/task/${tid}`;
+    entry.files.push({ root: null, path: `${host.procRoot}/${pid}${task}/fd/${fd}` });
   }
   for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
   return census;

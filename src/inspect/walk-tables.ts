@@ -1,70 +1,64 @@
-/** Walks the descriptor tables of some processes under /proc. */
+/** Walks descriptor tables of processes and threads under /proc. */
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { FdFinds, FdTargets } from '../kernel/proc-fd.js';
-import type { Finds } from './finds.js';
+import type { Finds, TableFinds } from './finds.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import type { Linux } from './linux.js';
+import type { ThreadTable } from './thread-tables.js';
 
 export interface TableWalk {
-  readonly linux: Pick<Linux, 'walkFdTable' | 'listNumbers' | 'sharesFdTable'>;
+  readonly linux: Pick<Linux, 'walkFdTable'>;
   readonly procRoot: string;
   readonly targets: FdTargets;
-  /** Whether to look at threads that have a table of their own, too. */
-  readonly threads: boolean;
 }
 
-/** Walks the table of a process, and adds what it has to `finds`. */
-export function walkProcess(walk: TableWalk, pid: number, finds: Finds): void {
-  if (walkTable(walk, pid, null, finds)) finds.seen.push(pid);
-  if (walk.threads) walkThreads(walk, pid, finds);
-}
-
-/** Whether the table could be looked at, whole. */
+/** Walks the table of a process, or that of a thread, and adds what it has to `finds`. */
 export function walkTable(
   { linux, procRoot, targets }: TableWalk,
   pid: number,
   tid: number | null,
   finds: Finds,
-): boolean {
+): void {
   const directory = `${procRoot}/${pid}${tid === null ? '' : `/task/${tid}`}/fd`;
   let table: FdFinds;
   try {
     table = linux.walkFdTable(directory, targets);
   } catch (error) {
-    if (isGone(error)) return false;
+    if (isGone(error)) return;
     if (!isRefused(error)) throw error;
     finds.denied.set(pid, isKernelError(error) ? error.code : 'EACCES');
-    return false;
+    return;
   }
-  const { devices, hidingPlaces } = table;
+  const { devices, hidingPlaces, namespaces, refused } = table;
   if (devices.length + hidingPlaces.length > 0) {
     finds.tables.push({ pid, tid, devices, hidingPlaces });
   }
-  for (const { fd, inode } of table.namespaces) finds.namespaceFiles.set(inode, { pid, fd });
-  if (table.refused === null) return true;
-  finds.denied.set(pid, table.refused);
-  return false;
+  for (const { fd, inode } of namespaces) finds.namespaceFiles.set(inode, { pid, tid, fd });
+  if (refused !== null) finds.denied.set(pid, refused);
+  else if (tid === null) finds.seen.push(pid);
 }
 
-/** A thread usually shares the table of its process; only one that does not is looked at. */
-function walkThreads(walk: TableWalk, pid: number, finds: Finds): void {
-  let tids: number[];
-  try {
-    tids = walk.linux.listNumbers(`${walk.procRoot}/${pid}/task`);
-  } catch {
-    return; // The process ended.
-  }
-  for (const tid of tids) {
-    if (tid !== pid && !sharesTable(walk, pid, tid)) walkTable(walk, pid, tid, finds);
+/** Walks those tables, after the ones of the processes. */
+export function walkThreadTables(
+  walk: TableWalk,
+  threads: readonly ThreadTable[],
+  finds: Finds,
+): void {
+  for (const { pid, tid, own } of threads) {
+    const before = finds.tables.length;
+    walkTable(walk, pid, tid, finds);
+    const table = finds.tables[before];
+    if (table === undefined || own) continue;
+    // Only what the process itself does not have is the thread's own for sure.
+    const others = finds.tables.slice(0, before).filter((other) => other.pid === pid);
+    finds.tables.splice(before, 1, ...without(table, others));
   }
 }
 
-function sharesTable({ linux }: TableWalk, pid: number, tid: number): boolean {
-  try {
-    return linux.sharesFdTable(pid, tid);
-  } catch (error) {
-    if (isGone(error)) return true;
-    if (isRefused(error)) return false;
-    throw error;
-  }
+function without(table: TableFinds, others: readonly TableFinds[]): TableFinds[] {
+  const has = (key: 'devices' | 'hidingPlaces', fd: number) =>
+    others.some((other) => other[key].some((known) => known.fd === fd));
+  const devices = table.devices.filter(({ fd }) => !has('devices', fd));
+  const hidingPlaces = table.hidingPlaces.filter(({ fd }) => !has('hidingPlaces', fd));
+  return devices.length + hidingPlaces.length === 0 ? [] : [{ ...table, devices, hidingPlaces }];
 }

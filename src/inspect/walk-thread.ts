@@ -2,11 +2,11 @@
 import { parentPort } from 'node:worker_threads';
 import { linux } from './linux.js';
 import { noFinds } from './finds.js';
-import { walkProcess } from './walk-tables.js';
+import { walkTable } from './walk-tables.js';
 import type { WalkRequest } from './walk-worker.js';
 
 parentPort?.on('message', ({ pids, ...request }: WalkRequest) => {
   const finds = noFinds();
-  for (const pid of pids) walkProcess({ linux, ...request }, pid, finds);
+  for (const pid of pids) walkTable({ linux, ...request }, pid, null, finds);
   parentPort?.postMessage(finds);
 });

@@ -7,7 +7,6 @@ import type { Finds } from './finds.js';
 export interface WalkRequest {
   readonly procRoot: string;
   readonly targets: FdTargets;
-  readonly threads: boolean;
   readonly pids: readonly number[];
 }
 
@@ -28,9 +27,9 @@ export class WalkWorker {
   }
 
   /** Rejects with the error of the walk. One walk at a time. */
-  async walk({ procRoot, targets, threads, pids }: WalkRequest): Promise<Finds> {
+  async walk({ procRoot, targets, pids }: WalkRequest): Promise<Finds> {
     const answer = once(this.#worker, 'message');
-    this.#worker.postMessage({ procRoot, targets, threads, pids } satisfies WalkRequest);
+    this.#worker.postMessage({ procRoot, targets, pids } satisfies WalkRequest);
     const [finds] = (await answer) as [Finds];
     return finds;
   }

@@ -1,7 +1,7 @@
 // What an inspector does with a first look that cannot be true, on the real kernel.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { procFinder, type Finder, type ThreadScope } from '../../src/inspect/find.js';
+import { procFinder, type Finder } from '../../src/inspect/find.js';
 import { linux, type Linux } from '../../src/inspect/linux.js';
 import { isKernelError, KernelError } from '../../src/kernel/kernel-error.js';
 import { missing } from '../stage/ability.js';
@@ -14,13 +14,13 @@ const TAP = IFF_TAP | IFF_NO_PI;
 const walk = procFinder(null);
 
 /** The usual finder, and `then` right after each of its walks, with the number of that walk. */
-function finderThen(then: (walk: number, threads: ThreadScope) => void | Promise<void>): Finder {
+function finderThen(then: (walk: number) => void | Promise<void>): Finder {
   let walks = 0;
   return {
     kind: walk.kind,
     find: async (host, threads, pace) => {
       const finds = await walk.find(host, threads, pace);
-      await then(++walks, threads);
+      await then(++walks);
       return finds;
     },
   };
@@ -96,58 +96,24 @@ test(
     const device = stage.deviceName();
     // Held by this process, which the finder leaves out.
     stage.queue(device);
-    const looks: ThreadScope[] = [];
+    let looks = 0;
     const inspector = inspectorOn(
       seeingAll,
-      finderThen((_, threads) => {
-        looks.push(threads);
+      finderThen((walks) => {
+        looks = walks;
       }),
     );
     assert.equal(bindingOf(await scanned(inspector), device, stage.home).verdict, 'HIDDEN');
-    // The second look goes into threads.
-    assert.deepEqual(looks.slice(0, 2), [[], 'all']);
+    assert.ok(looks >= 2);
     // Anything else on this machine may make a scan look twice: one of a few must be quiet.
     const quiet = async () => {
-      const before = looks.length;
+      const before = looks;
       assert.equal(bindingOf(await scanned(inspector), device, stage.home).verdict, 'HIDDEN');
-      return looks.length === before + 1;
+      return looks === before + 1;
     };
     let isQuiet = false;
     for (let attempt = 1; attempt <= 10 && !isQuiet; attempt++) isQuiet = await quiet();
     assert.ok(isQuiet);
-  },
-);
-
-test(
-  'a thread that alone has the descriptor is found, and at the next scans at the first look',
-  { skip },
-  async (t) => {
-    const stage = setStage(t);
-    const device = stage.deviceName();
-    const agent = await stage.agent();
-    const fd = await agent.open();
-    await agent.attach(fd, device, TAP);
-    const tid = await agent.threadWithOwnTable();
-    await agent.close(fd);
-    const looks: ThreadScope[] = [];
-    const inspector = inspectorOn(
-      linux,
-      finderThen((_, threads) => {
-        looks.push(threads);
-      }),
-    );
-    for (const scan of ['first', 'second', 'third']) {
-      looks.length = 0;
-      const { verdict, holders } = bindingOf(await scanned(inspector), device, stage.home);
-      assert.equal(verdict, 'HELD', scan);
-      assert.deepEqual(
-        holders.map(({ process, fds }) => [process.pid, fds.map((one) => [one.tid, one.fd])]),
-        [[agent.pid, [[tid, fd]]]],
-        scan,
-      );
-      const known = scan === 'first' ? [] : [{ pid: agent.pid, tid }];
-      assert.deepEqual(looks[0], known, scan);
-    }
   },
 );
 
