@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** One program, several roles: the command line, and the two processes that `serve` starts. */
+import { PROBE_TITLE } from './model/process-title.js';
 
 const [role = '', config = ''] = process.argv.slice(2);
 
@@ -12,7 +13,7 @@ switch (role) {
     break;
   }
   case 'probe': {
-    process.title = 'tapmap probe';
+    process.title = PROBE_TITLE;
     const { runProbe } = await import('./probe/run.js');
     process.exit(await runProbe(config));
     break;

@@ -5,6 +5,7 @@ import type { TableFinds } from './finds.js';
 import type { Driver, Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import type { NetnsFiles } from './netns-files.js';
+import { isOtherProbe } from './other-probe.js';
 import { withPinnedProcess, type PinnedProcess } from './pinned-process.js';
 import { readProcess, type ProcessFacts } from './process-facts.js';
 
@@ -43,6 +44,7 @@ function resolveIn(
   table: TableFinds,
   files: NetnsFiles,
 ): ResolvedTable {
+  if (isOtherProbe(host, process)) return NOTHING;
   return collect(host, process, table, (slot, driver, major, minor) =>
     resolveDescriptor(host, process, slot, { driver, major, minor }, files),
   );
