@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { combinedChannels, openEthtoolSocket } from '../kernel/ethtool.js';
 import { close, readLink, statusOf, statusOfPath } from '../kernel/descriptor.js';
 import { KernelError } from '../kernel/kernel-error.js';
-import { compareOpenFiles, sharesFdTable } from '../kernel/kcmp.js';
+import { compareFdTables, compareOpenFiles } from '../kernel/kcmp.js';
 import { inNetns, isNetns, netnsCookie, openNetns } from '../kernel/netns.js';
 import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../kernel/pidfd.js';
 import { walkFdTable } from '../kernel/proc-fd.js';
@@ -36,7 +36,7 @@ export interface Linux {
   readonly pidfdStands: typeof pidfdStands;
   readonly pidfdGetfd: typeof pidfdGetfd;
   readonly compareOpenFiles: typeof compareOpenFiles;
-  readonly sharesFdTable: typeof sharesFdTable;
+  readonly compareFdTables: typeof compareFdTables;
   readonly tunInterface: typeof tunInterface;
   readonly tunDeviceNetns: typeof tunDeviceNetns;
   readonly tunOpenedNetns: typeof tunOpenedNetns;
@@ -95,7 +95,7 @@ export const linux: Linux = {
   pidfdStands,
   pidfdGetfd,
   compareOpenFiles,
-  sharesFdTable,
+  compareFdTables,
   tunInterface,
   tunDeviceNetns,
   tunOpenedNetns,

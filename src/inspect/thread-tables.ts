@@ -50,14 +50,11 @@ function tablesOf({ linux, procRoot }: Host, pid: number): ThreadTable[] {
     // A directory has a link for itself, its parent and each directory in it: here, each thread.
     if (linux.statusOfPath(tasks).links <= 3) return [];
     const tables: ThreadTable[] = [];
+    const ordered: number[] = [];
     for (const tid of linux.listNumbers(tasks)) {
       if (tid === pid) continue;
-      const shared = sharesTable(linux, pid, tid);
-      if (shared === null) tables.push({ pid, tid, own: false });
-      // Without its first thread the others may share one that none of them is alone with.
-      else if (!shared && !tables.some((other) => sharesTable(linux, other.tid, tid) === true)) {
-        tables.push({ pid, tid, own: true });
-      }
+      const own = hasOwnTable(linux, pid, tid, ordered);
+      if (own !== false) tables.push({ pid, tid, own: own ?? false });
     }
     return tables;
   } catch (error) {
@@ -66,12 +63,34 @@ function tablesOf({ linux, procRoot }: Host, pid: number): ThreadTable[] {
   }
 }
 
-/** Null where the kernel does not tell. A thread that has ended has nothing of its own. */
-function sharesTable(linux: Host['linux'], tid1: number, tid2: number): boolean | null {
+/**
+ * Null where the kernel does not tell. `ordered` has one thread for each table that was found to be
+ * none of the process, and takes this one in. Without its first thread the others of a process may
+ * share one that none of them is alone with. The kernel orders tables, so that a process that gives
+ * one to each of n threads costs n log n comparisons.
+ */
+function hasOwnTable(
+  { compareFdTables }: Host['linux'],
+  pid: number,
+  tid: number,
+  ordered: number[],
+): boolean | null {
   try {
-    return linux.sharesFdTable(tid1, tid2);
+    if (compareFdTables(tid, pid) === 0) return false;
+    let low = 0;
+    let high = ordered.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = compareFdTables(tid, ordered[middle]!);
+      if (order === 0) return false;
+      if (order < 0) high = middle;
+      else low = middle + 1;
+    }
+    ordered.splice(low, 0, tid);
+    return true;
   } catch (error) {
-    if (isGone(error)) return true;
+    // One of the two has ended. If it is this one, the look at its table will say so.
+    if (isGone(error)) return ordered.length > 0;
     if (isRefused(error)) return null;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Whether two descriptors are the same open file: kcmp(2). */
+/** Whether two descriptors are the same open file, two tasks have the same descriptors: kcmp(2). */
 import { checked, libc, SYS } from './libc.js';
 
 type Kcmp = (
@@ -17,22 +17,28 @@ const syscall = libc.func(
 const KCMP_FILE = 0;
 const KCMP_FILES = 2;
 
+/** The order of two things of the kernel, which holds until reboot; 0: they are one. */
+export type KernelOrder = -1 | 0 | 1;
+
 /**
- * Orders two descriptors of this process by their open file: 0 when it is the same, otherwise -1 or
- * 1 in an order of the kernel's own that holds until reboot. Throws KernelError: ENOSYS where the
+ * Orders two descriptors of this process by their open file. Throws KernelError: ENOSYS where the
  * kernel was built without it.
  */
-export function compareOpenFiles(fd1: number, fd2: number): -1 | 0 | 1 {
+export function compareOpenFiles(fd1: number, fd2: number): KernelOrder {
   const { pid } = process;
-  const order = checked('kcmp', syscall(SYS.kcmp, pid, pid, KCMP_FILE, fd1, fd2));
-  // 1: less, 2: greater, 3: different but not ordered, which kcmp(2) keeps for later use.
-  return order === 0 ? 0 : order === 1 ? -1 : 1;
+  return ordered(syscall(SYS.kcmp, pid, pid, KCMP_FILE, fd1, fd2));
 }
 
 /**
- * Whether two tasks share one descriptor table. Needs the right to attach to both as a debugger.
- * Throws KernelError: EPERM, ESRCH, ENOSYS.
+ * Orders two tasks by their descriptor table. Needs the right to attach to both as a debugger. Throws
+ * KernelError: EPERM, ESRCH, ENOSYS.
  */
-export function sharesFdTable(tid1: number, tid2: number): boolean {
-  return checked('kcmp', syscall(SYS.kcmp, tid1, tid2, KCMP_FILES, 0, 0)) === 0;
+export function compareFdTables(tid1: number, tid2: number): KernelOrder {
+  return ordered(syscall(SYS.kcmp, tid1, tid2, KCMP_FILES, 0, 0));
+}
+
+/** 1: less, 2: greater, 3: different but not ordered, which kcmp(2) keeps for later use. */
+function ordered(result: number): KernelOrder {
+  const order = checked('kcmp', result);
+  return order === 0 ? 0 : order === 1 ? -1 : 1;
 }

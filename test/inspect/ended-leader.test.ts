@@ -21,7 +21,7 @@ test(
   async (t) => {
     const stage = setStage(t);
     const device = stage.deviceName();
-    const { pid, tid } = await leaderless(stage, [stage.queue(device)], 0);
+    const { pid, tid } = await leaderless(stage, [stage.queue(device)]);
     const binding = bindingOf(await scanned(inspectorOn()), device, stage.home);
     assert.equal(binding.verdict, 'HELD');
     assert.deepEqual(holderPids(binding), [pid]);
@@ -34,7 +34,7 @@ test(
 
 test('the namespace of a thread whose leader has ended is listed', { skip }, async (t) => {
   const stage = setStage(t);
-  const { pid, tid } = await leaderless(stage, [], CLONE_NEWNET);
+  const { pid, tid } = await leaderless(stage, [], { unshare: CLONE_NEWNET });
   const netns = new Netns(`/proc/${pid}/task/${tid}/ns/net`);
   assert.notEqual(netns.inode, stage.home.inode);
   const device = stage.unheldDevice();

@@ -60,9 +60,9 @@ test('a search takes little of the time, unless it is asked for', { skip }, asyn
   let compared = 0;
   const kernel: Linux = {
     ...linux,
-    sharesFdTable: (tid1, tid2) => {
+    compareFdTables: (tid1, tid2) => {
       compared++;
-      return linux.sharesFdTable(tid1, tid2);
+      return linux.compareFdTables(tid1, tid2);
     },
   };
   const host = thisHost('/proc', kernel);
@@ -83,12 +83,35 @@ test('threads that share a table are one, also without their first thread', { sk
     t.skip(skipPython);
     return;
   }
-  const { pid, tid } = await leaderless(stage, [], 0);
+  const { pid, tid } = await leaderless(stage, [], { more: 3 });
+  assert.equal(linux.listNumbers(`/proc/${pid}/task`).length, 5);
   const tables = await searchThreadTables(thisHost(), new Pace());
   assert.deepEqual(
     tables.filter((table) => table.pid === pid),
     [{ pid, tid, own: true }],
   );
+});
+
+test('threads with a table each are all found, with few comparisons', { skip }, async (t) => {
+  const stage = setStage(t);
+  const agent = await stage.agent();
+  const tids: number[] = [];
+  for (let i = 0; i < 12; i++) tids.push(await agent.threadWithOwnTable());
+  const pairs: [number, number][] = [];
+  const kernel: Linux = {
+    ...linux,
+    compareFdTables: (tid1, tid2) => {
+      if (tids.includes(tid1) && tids.includes(tid2)) pairs.push([tid1, tid2]);
+      return linux.compareFdTables(tid1, tid2);
+    },
+  };
+  const tables = await searchThreadTables(thisHost('/proc', kernel), new Pace());
+  assert.deepEqual(
+    tables.filter(({ pid }) => pid === agent.pid),
+    tids.sort((a, b) => a - b).map((tid) => ({ pid: agent.pid, tid, own: true })),
+  );
+  // Each against each would be 66.
+  assert.ok(pairs.length <= 12 * 4, `${pairs.length} comparisons`);
 });
 
 test(
@@ -102,7 +125,7 @@ test(
     await agent.close(4);
     const kernel: Linux = {
       ...linux,
-      sharesFdTable: () => {
+      compareFdTables: () => {
         throw new KernelError('kcmp', 'ENOSYS');
       },
     };

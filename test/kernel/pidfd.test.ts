@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { isKernelError } from '../../src/kernel/kernel-error.js';
-import { compareOpenFiles, sharesFdTable } from '../../src/kernel/kcmp.js';
+import { compareFdTables, compareOpenFiles } from '../../src/kernel/kcmp.js';
 import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../../src/kernel/pidfd.js';
 import { missing } from '../stage/ability.js';
 import { setStage, type Stage } from '../stage/stage.js';
@@ -106,8 +106,8 @@ test(
     const [tid] = readTasks(pid).filter((task) => task !== pid);
     assert.ok(tid !== undefined, 'Node has threads');
     closeSync(pidfdOpenThread(tid));
-    assert.equal(sharesFdTable(pid, tid), true);
-    assert.equal(sharesFdTable(pid, process.pid), false);
+    assert.equal(compareFdTables(pid, tid), 0);
+    assert.notEqual(compareFdTables(pid, process.pid), 0);
   },
 );
 
@@ -118,7 +118,8 @@ test(
     const stage = setStage(t);
     const agent = await stage.agent([stage.own(openSync('/dev/null', 'r'))]);
     const tid = await agent.threadWithOwnTable();
-    assert.equal(sharesFdTable(agent.pid, tid), false);
+    assert.notEqual(compareFdTables(agent.pid, tid), 0);
+    assert.equal(compareFdTables(agent.pid, tid), -compareFdTables(tid, agent.pid));
     await agent.close(3);
     const { fd: thread } = stage.own(pidfdOpenThread(tid));
     assert.equal(fstatSync(stage.own(pidfdGetfd(thread, 3)).fd).rdev, statSync('/dev/null').rdev);

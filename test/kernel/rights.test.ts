@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { effectiveCapabilities } from '../../src/kernel/capability.js';
-import { sharesFdTable } from '../../src/kernel/kcmp.js';
+import { compareFdTables } from '../../src/kernel/kcmp.js';
 import { isKernelError } from '../../src/kernel/kernel-error.js';
 import { inNetns, nsfsDevice, ownNetnsInode } from '../../src/kernel/netns.js';
 import { pidfdGetfd, pidfdOpen, pidfdStands } from '../../src/kernel/pidfd.js';
@@ -93,7 +93,7 @@ test('another user may not look into a process, but sees that it is there', { sk
   const { fd: pidfd } = stage.own(pidfdOpen(holder.pid));
   refused('EACCES', () => walkFdTable(`/proc/${holder.pid}/fd`, targets));
   refused('EPERM', () => pidfdGetfd(pidfd, 3));
-  refused('EPERM', () => sharesFdTable(holder.pid, process.pid));
+  refused('EPERM', () => compareFdTables(holder.pid, process.pid));
   assert.equal(
     asNobody(() => pidfdStands(pidfd)),
     true,

@@ -61,7 +61,7 @@ test(
   async (t) => {
     const stage = setStage(t);
     const name = stage.unheldDevice();
-    const { pid, tid } = await leaderless(stage, [stage.queue(name, IFF_TAP | IFF_NO_PI)], 0);
+    const { pid, tid } = await leaderless(stage, [stage.queue(name, IFF_TAP | IFF_NO_PI)]);
     const binding = await tapmap.binding(name, stage.home);
     assert.equal(binding.verdict, Verdict.VERDICT_HELD);
     assert.deepEqual(descriptors(binding), [[pid, tid, 3]]);
@@ -76,7 +76,7 @@ test(
   async (t) => {
     const stage = setStage(t);
     const name = stage.unheldDevice();
-    const { pid, tid } = await leaderless(stage, [stage.queue(name)], CLONE_FILES);
+    const { pid, tid } = await leaderless(stage, [stage.queue(name)], { unshare: CLONE_FILES });
     const binding = await tapmap.binding(name, stage.home);
     assert.equal(binding.verdict, Verdict.VERDICT_HELD);
     assert.deepEqual(descriptors(binding), [[pid, tid, 3]]);
