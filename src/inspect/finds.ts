@@ -12,24 +12,37 @@ export interface TableFinds {
 
 export interface Finds {
   readonly tables: TableFinds[];
-  /** Network namespaces (and other ones) that are open as files: inode to one place of each. */
-  readonly namespaceFiles: Map<number, { pid: number; tid: number | null; fd: number }>;
+  /** Network namespaces (and other ones) that are open as files: inode to WAYS such files at most. */
+  readonly namespaceFiles: Map<number, string[]>;
   /** Processes whose tables were looked at. */
   readonly seen: number[];
   /** Processes that may not be looked at, with the symbolic errno. */
   readonly denied: Map<number, string>;
 }
 
+/** How many ways into a namespace to remember, should the first ones be gone when they are needed. */
+export const WAYS = 3;
+
 export function noFinds(): Finds {
   return { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map() };
 }
 
+export function addNamespaceFile({ namespaceFiles }: Finds, inode: number, path: string): void {
+  const known = namespaceFiles.get(inode);
+  if (known === undefined) namespaceFiles.set(inode, [path]);
+  else if (known.length < WAYS) known.push(path);
+}
+
 /** All of both. */
 export function merged(a: Finds, b: Finds): Finds {
-  return {
+  const both: Finds = {
     tables: [...a.tables, ...b.tables],
-    namespaceFiles: new Map([...a.namespaceFiles, ...b.namespaceFiles]),
+    namespaceFiles: new Map(a.namespaceFiles),
     seen: [...a.seen, ...b.seen].sort((one, other) => one - other),
     denied: new Map([...a.denied, ...b.denied]),
   };
+  for (const [inode, paths] of b.namespaceFiles) {
+    for (const path of paths) addNamespaceFile(both, inode, path);
+  }
+  return both;
 }

@@ -5,7 +5,7 @@
 import type { NetnsFile } from '../kernel/netns.js';
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
-import type { Finds } from './finds.js';
+import { WAYS, type Finds } from './finds.js';
 import type { NetnsFiles } from './netns-files.js';
 import type { Pace } from './pace.js';
 
@@ -23,11 +23,8 @@ export interface CensusEntry {
 
 export type Census = Map<number, CensusEntry>;
 
-/** Inode to the /proc directory of one process or thread in it. */
-type MountNamespaces = Map<number, string>;
-
-/** How many ways into a namespace to remember, should the first ones be gone when they are needed. */
-const WAYS = 3;
+/** Inode to the /proc directories of some processes or threads in it, WAYS at most. */
+type MountNamespaces = Map<number, string[]>;
 
 export async function takeCensus(
   host: Host,
@@ -36,22 +33,22 @@ export async function takeCensus(
   pace: Pace,
 ): Promise<Census> {
   const census: Census = new Map();
-  const mountNamespaces: MountNamespaces = new Map();
+  const own = `${host.procRoot}/${host.ownPid}`;
+  const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
   entryOf(census, host.ownNetns);
   for (const pid of finds.seen) {
     await pace.rest();
     countProcess(host, census, mountNamespaces, pid);
   }
-  for (const [mountNamespace, directory] of mountNamespaces) {
+  for (const [mountNamespace, directories] of mountNamespaces) {
     await pace.rest();
-    countMounts(host, census, mountNamespace, directory);
+    countMounts(host, census, mountNamespace, directories);
   }
-  for (const [inode, { pid, tid, fd }] of finds.namespaceFiles) {
+  for (const [inode, paths] of finds.namespaceFiles) {
     const known = census.get(inode);
     const entry = known ?? entryOf(census, inode);
     if (known === undefined) entry.maybeOther = true;
-    const task = tid === null ? '' : `/task/${tid}`;
-    entry.files.push({ root: null, path: `${host.procRoot}/${pid}${task}/fd/${fd}` });
+    entry.files.push(...paths.map((path) => ({ root: null, path })));
   }
   for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
   return census;
@@ -114,7 +111,10 @@ function countMountNamespace(
   directory: string,
 ): void {
   const inode = namespaceAt(host, `${directory}/ns/mnt`);
-  if (inode !== null && !mountNamespaces.has(inode)) mountNamespaces.set(inode, directory);
+  if (inode === null) return;
+  const known = mountNamespaces.get(inode);
+  if (known === undefined) mountNamespaces.set(inode, [directory]);
+  else if (known.length < WAYS) known.push(directory);
 }
 
 function namespaceAt(host: Host, path: string): number | null {
@@ -134,12 +134,26 @@ function orNull<T>(read: () => T): T | null {
   }
 }
 
-function countMounts(host: Host, census: Census, mountNamespace: number, directory: string): void {
-  // Paths of our own mount namespace are ours to use; in any other they lead through its root.
-  const root = mountNamespace === host.ownMountNamespace ? null : `${directory}/root`;
-  for (const { inode, path } of orNull(() => host.linux.readNetnsMounts(directory)) ?? []) {
-    const entry = entryOf(census, inode);
-    entry.paths.add(path);
-    if (entry.files.length < WAYS) entry.files.push({ root, path });
+function countMounts(
+  host: Host,
+  census: Census,
+  mountNamespace: number,
+  directories: readonly string[],
+): void {
+  for (const directory of directories) {
+    const mounts = orNull(() => host.linux.readNetnsMounts(directory));
+    // It may have ended meanwhile, or left for another mount namespace: then the next one tells.
+    if (mounts === null || namespaceAt(host, `${directory}/ns/mnt`) !== mountNamespace) continue;
+    for (const { inode, path } of mounts) {
+      const entry = entryOf(census, inode);
+      entry.paths.add(path);
+      // Paths of our own mount namespace are ours to use; in any other they lead through a root.
+      const roots =
+        mountNamespace === host.ownMountNamespace
+          ? [null]
+          : directories.map((one) => `${one}/root`);
+      for (const root of roots) if (entry.files.length < WAYS) entry.files.push({ root, path });
+    }
+    return;
   }
 }

@@ -1,7 +1,7 @@
 /** Walks descriptor tables of processes and threads under /proc. */
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { FdFinds, FdTargets } from '../kernel/proc-fd.js';
-import type { Finds, TableFinds } from './finds.js';
+import { addNamespaceFile, type Finds, type TableFinds } from './finds.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import type { Linux } from './linux.js';
 import type { ThreadTable } from './thread-tables.js';
@@ -33,7 +33,7 @@ export function walkTable(
   if (devices.length + hidingPlaces.length > 0) {
     finds.tables.push({ pid, tid, devices, hidingPlaces });
   }
-  for (const { fd, inode } of namespaces) finds.namespaceFiles.set(inode, { pid, tid, fd });
+  for (const { fd, inode } of namespaces) addNamespaceFile(finds, inode, `${directory}/${fd}`);
   if (refused !== null) finds.denied.set(pid, refused);
   else if (tid === null) finds.seen.push(pid);
 }

@@ -1,13 +1,17 @@
 // Network namespaces that there is only one way into, on the real kernel.
 import assert from 'node:assert/strict';
-import { openSync, statSync } from 'node:fs';
+import { mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { linux, type Linux } from '../../src/inspect/linux.js';
 import type { Binding } from '../../src/model/binding.js';
 import { missing } from '../stage/ability.js';
+import type { Holder } from '../stage/holder.js';
 import { Netns, removeNetns } from '../stage/netns.js';
-import { setStage } from '../stage/stage.js';
+import { setStage, type Stage } from '../stage/stage.js';
 import { openQueue } from '../stage/tun.js';
-import { holderPids, inspectorOn, scanned } from './inspecting.js';
+import { called, holderPids, inspectorOn, scanned } from './inspecting.js';
 
 const skip = missing('root', 'tun', 'netns');
 
@@ -104,6 +108,89 @@ test(
     assert.deepEqual(
       (await devicesIn(netns.inode)).map(({ device }) => device.name),
       [unheld],
+    );
+  },
+);
+
+/** Two processes of one mount namespace, which alone has a path to a network namespace. */
+async function mountedElsewhere(stage: Stage) {
+  const path = mkdtempSync(join(tmpdir(), 'tapmap-mounted-'));
+  stage.atEnd(() => {
+    rmSync(path, { recursive: true });
+  });
+  const device = stage.deviceName();
+  const script = `mount -t tmpfs none "$0" && touch "$0/ns" &&
+    unshare -n sh -c 'ip tuntap add "$1" mode tap && mount --bind /proc/self/ns/net "$0/ns"' "$0" "$1" &&
+    shift && exec "$@"`;
+  const first = await stage.holder([], {
+    under: ['unshare', '-m', 'sh', '-c', script, path, device],
+  });
+  const under = ['nsenter', `--mount=/proc/${first.pid}/ns/mnt`, '--'];
+  const second = await stage.holder([], { under });
+  // The lower pid is seen first.
+  const [one, other] = [first, second].sort((a, b) => a.pid - b.pid);
+  return { device, mount: join(path, 'ns'), first: one!, second: other! };
+}
+
+function killNow({ pid }: Holder): void {
+  process.kill(pid, 'SIGKILL');
+  while (isThere(`/proc/${pid}/ns/mnt`));
+}
+
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const moment of ['mounts are read', 'namespace is entered'] as const) {
+  test(
+    `a namespace that is mounted elsewhere is listed though the process that shows the mount ends when the ${moment}`,
+    { skip },
+    async (t) => {
+      const stage = setStage(t);
+      const { device, mount, first } = await mountedElsewhere(stage);
+      let ended = 0;
+      const endBefore = (now: typeof moment, path: string | null) => {
+        if (moment !== now || path?.startsWith(`/proc/${first.pid}/`) !== true) return;
+        if (ended++ === 0) killNow(first);
+      };
+      const kernel: Linux = {
+        ...linux,
+        readNetnsMounts: (directory) => {
+          endBefore('mounts are read', `${directory}/`);
+          return linux.readNetnsMounts(directory);
+        },
+        openNetns: (file, inode, nsfs) => {
+          endBefore('namespace is entered', file.root);
+          return linux.openNetns(file, inode, nsfs);
+        },
+      };
+      const [binding, ...more] = called(await inspectorOn(kernel).scan(), device);
+      assert.ok(ended > 0);
+      assert.deepEqual(more, []);
+      assert.deepEqual(binding?.device.netns.paths, [mount]);
+    },
+  );
+}
+
+test(
+  'a namespace that only a thread with a table of its own has open is listed',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const netns = stage.netns();
+    const device = stage.unheldDevice(netns);
+    const agent = await stage.agent([stage.own(openSync(netns.path, 'r'))]);
+    await agent.threadWithOwnTable();
+    await agent.close(3);
+    unnamed(netns);
+    assert.deepEqual(
+      (await devicesIn(netns.inode)).map((binding) => binding.device.name),
+      [device],
     );
   },
 );
