@@ -4,9 +4,11 @@ import type { Stage } from '../stage/stage.js';
 import { until } from '../stage/until.js';
 import { startProgram, type Program, type ProgramOptions } from './program.js';
 
-// The smallest machine that QEMU has; `-S` leaves its processor stopped, so that it costs no time.
-const MACHINE = ['-M', 'microvm', '-accel', 'tcg', '-m', '16', '-nodefaults', '-display', 'none'];
-const CONTROL = ['-S', '-qmp', 'stdio'];
+// The smallest machine that QEMU has, spoken to on its standard input; `-S` leaves its processor stopped, so that it costs no time.
+export const MACHINE = [
+  ...['-M', 'microvm', '-accel', 'tcg', '-m', '16', '-nodefaults', '-display', 'none'],
+  ...['-S', '-qmp', 'stdio'],
+];
 
 export class Qemu {
   readonly #program: Program;
@@ -43,11 +45,7 @@ export async function qemu(
   options: ProgramOptions & HolderOptions,
   args: readonly string[],
 ): Promise<Qemu> {
-  const program = await startProgram(
-    stage,
-    ['qemu-system-x86_64', ...MACHINE, ...args, ...CONTROL],
-    options,
-  );
+  const program = await startProgram(stage, ['qemu-system-x86_64', ...MACHINE, ...args], options);
   await program.says(/"QMP": /);
   const machine = new Qemu(program);
   await machine.execute('qmp_capabilities');
