@@ -1,11 +1,11 @@
 // The process behind agent.ts: obeys one JSON command a line on standard input, answers one JSON line
 // each on standard output, and ends with its standard input.
 import { spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { AgentCommand, AgentReply } from './agent.js';
 import { openRing, registerFile } from './io-uring.js';
-import { dup, exec, setCloseOnExec } from './libc.js';
+import { dup, exec, setCloseOnExec, setnsNet } from './libc.js';
 import { connect, listen, receiveDescriptor, sendDescriptor } from './passing.js';
 import { startThread } from './thread.js';
 import { attach, openTun, setPersist, setQueue } from './tun.js';
@@ -34,9 +34,19 @@ async function obey(command: AgentCommand): Promise<number | undefined> {
     case 'thread':
       return await startThread(command.unshare);
     case 'spawn': {
-      // Its standard input ends with this process, and `cat` with it.
-      const child = spawn('cat', [], { stdio: ['pipe', 'ignore', 'inherit', ...command.fds] });
+      // Its standard input ends with this process, if it is not another's, and `cat` with it.
+      const { fds, input = 'pipe' } = command;
+      const child = spawn('cat', [], { stdio: [input, 'ignore', 'inherit', ...fds] });
       return child.pid;
+    }
+    case 'enter': {
+      const netns = openSync(command.netns, 'r');
+      try {
+        setnsNet(netns);
+      } finally {
+        closeSync(netns);
+      }
+      return undefined;
     }
     case 'listen':
       return listen();

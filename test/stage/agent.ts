@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Holder, placed, type HolderOptions } from './holder.js';
+import type { Netns } from './netns.js';
 import { until } from './until.js';
 
 // linux/sched.h
@@ -21,7 +22,8 @@ export type AgentCommand =
   | { do: 'dup'; fd: number }
   | { do: 'keep-on-exec'; fd: number }
   | { do: 'thread'; unshare: number }
-  | { do: 'spawn'; fds: readonly number[] }
+  | { do: 'spawn'; fds: readonly number[]; input?: number }
+  | { do: 'enter'; netns: string }
   | { do: 'listen' }
   | { do: 'connect'; listening: number }
   | { do: 'send'; socket: number; fd: number }
@@ -139,9 +141,17 @@ export class Agent extends Holder {
     return this.#number({ do: 'thread', unshare: CLONE_FILES });
   }
 
-  /** Starts a child that inherits `fds` as 3, 4, ... and ends with the agent. Gives its pid. */
-  spawn(fds: readonly number[]): Promise<number> {
-    return this.#number({ do: 'spawn', fds });
+  /** Moves to another network namespace, with its first thread and with who it spawns from then on. */
+  async enter(netns: Netns): Promise<void> {
+    await this.#tell({ do: 'enter', netns: netns.path });
+  }
+
+  /**
+   * Starts a child that inherits `fds` as 3, 4, ... Gives its pid. It ends with the agent, or with
+   * what the agent's fd `input` reads from: then it may outlive the agent.
+   */
+  spawn(fds: readonly number[], input?: number): Promise<number> {
+    return this.#number(input === undefined ? { do: 'spawn', fds } : { do: 'spawn', fds, input });
   }
 
   /** Replaces the agent's program. No command can follow; kill() still ends it. */

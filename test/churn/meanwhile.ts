@@ -1,0 +1,116 @@
+// What was true at some moment since the last rest. Whatever is said between two rests is held against
+// that: late it may be, but it may not tell of a holder that never was, call a device unheld that
+// was held all the time, or lose one that was there all the time.
+import { Verdict, type TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
+import { ChangeType, type Change } from '../../src/gen/tapmap/v1/tap_binding_service.js';
+import { keyOfBinding } from './compare.js';
+import { keyOf, slot, slotOf } from './expected.js';
+import type { Operation } from './operation.js';
+import type { TrueDevice, Truth } from './truth.js';
+
+export class Meanwhile {
+  readonly #holders = new Set<string>();
+  readonly #unheld = new Set<string>();
+  readonly #pids = new Set<number>();
+  #throughout = new Set<string>();
+  readonly #heldBy = new Map<TrueDevice, Set<number>>();
+
+  constructor(private readonly truth: Truth) {
+    this.rested();
+  }
+
+  /** Processes that ever held the device. */
+  heldBy(device: TrueDevice): ReadonlySet<number> {
+    return this.#heldBy.get(device) ?? new Set();
+  }
+
+  /** What was before is forgotten. */
+  rested(): void {
+    this.#holders.clear();
+    this.#unheld.clear();
+    this.#pids.clear();
+    this.#throughout = this.#present();
+    this.#remember();
+  }
+
+  happened(operation: Operation, learned: number): void {
+    // Before a child becomes what it is to be it has a copy of its parent's whole table.
+    if (operation.do === 'fork') {
+      const child = this.truth.processes.get(operation.child)!;
+      for (const { process, file } of this.truth.fds) {
+        if (process !== child.parent || file.device === null) continue;
+        this.#holders.add(`${keyOf(file.device)} ${learned}`);
+        this.#heldByOf(file.device).add(learned);
+      }
+    }
+    const present = this.#present();
+    for (const key of this.#throughout) if (!present.has(key)) this.#throughout.delete(key);
+    this.#remember();
+  }
+
+  #present(): Set<string> {
+    const there = [...this.truth.devices].filter(({ netns }) => this.truth.reach(netns) === 'yes');
+    return new Set(there.map(keyOf));
+  }
+
+  #remember(): void {
+    for (const { pid } of this.truth.processes.values()) this.#pids.add(pid);
+    for (const device of this.truth.devices) {
+      const key = keyOf(device);
+      if (device.queues.size === 0) this.#unheld.add(key);
+      for (const file of device.queues) {
+        for (const fd of this.truth.fdsOf(file)) {
+          this.#holders.add(`${key} ${slotOf(fd)}`);
+          this.#heldByOf(device).add(fd.process.pid);
+        }
+      }
+    }
+  }
+
+  #heldByOf(device: TrueDevice): Set<number> {
+    let pids = this.#heldBy.get(device);
+    if (pids === undefined) {
+      // The test process itself makes devices that nobody holds.
+      pids = new Set([process.pid]);
+      this.#heldBy.set(device, pids);
+    }
+    return pids;
+  }
+
+  /** What is wrong with bindings that a List told which began since the last rest. */
+  problemsOfList(bindings: readonly TapBinding[]): string[] {
+    const keys = new Set(bindings.map(keyOfBinding));
+    const lost = [...this.#throughout].filter((key) => !keys.has(key));
+    return [
+      ...lost.map((key) => `${key} was there all the time and is not listed`),
+      ...bindings.flatMap((binding) => this.#problemsOf(binding)),
+    ];
+  }
+
+  /** What is wrong with changes that a Watch told since the last rest. */
+  problemsOfChanges(changes: readonly Change[]): string[] {
+    return changes.flatMap(({ type, binding }) => {
+      if (type !== ChangeType.CHANGE_TYPE_REMOVED) return this.#problemsOf(binding!);
+      const key = keyOfBinding(binding!);
+      return this.#throughout.has(key) ? [`${key} was there all the time and is removed`] : [];
+    });
+  }
+
+  #problemsOf(binding: TapBinding): string[] {
+    const key = keyOfBinding(binding);
+    const problems: string[] = [];
+    if (binding.verdict === Verdict.VERDICT_UNHELD && !this.#unheld.has(key)) {
+      problems.push(`${key} is told to be unheld, and was held all the time`);
+    }
+    for (const { process: holder, fds } of binding.holders) {
+      const { pid } = holder!;
+      for (const { fd, tid } of fds) {
+        const claim = `${key} ${slot({ pid, tid, fd })}`;
+        if (this.#holders.has(claim) || this.#holders.has(`${key} ${pid}`)) continue;
+        // Somebody else may look at the same file, and hold a copy for that moment.
+        if (this.#pids.has(pid)) problems.push(`${claim} was never true`);
+      }
+    }
+    return problems;
+  }
+}

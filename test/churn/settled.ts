@@ -1,0 +1,59 @@
+// Waits until the kernel is where the truth says. Closing and killing take effect a moment later than they
+// return, when somebody else, such as the program under test, just looks at the same file.
+import { until } from '../stage/until.js';
+import { devicesIn, interfaceOf } from './kernel.js';
+import type { Truth } from './truth.js';
+import { deviceName, type World } from './world.js';
+
+/** What the churn holds to be true is not what the kernel says: a defect of the churn. */
+class KernelDiffers extends Error {}
+
+export async function settled(world: World, truth: Truth): Promise<void> {
+  let difference = '';
+  try {
+    await until('the kernel is where the truth is', () => {
+      difference = differenceOf(world, truth) ?? '';
+      return difference === '';
+    });
+  } catch (cause) {
+    throw new KernelDiffers(difference, { cause });
+  }
+}
+
+function differenceOf(world: World, truth: Truth): string | null {
+  for (const [name, netns] of world.namespaces) {
+    let actual: ReturnType<typeof devicesIn>;
+    try {
+      actual = devicesIn(netns);
+    } catch (error) {
+      // A device went while it was asked.
+      return `${name}: ${String(error)}`;
+    }
+    const expected = [...truth.devices].filter((device) => device.netns.name === name);
+    for (const device of expected) {
+      const found = actual.get(deviceName(device.name));
+      if (found === undefined) return `${name}/${device.name} is missing`;
+      if (found.up !== device.up) return `${name}/${device.name} is ${found.up ? 'up' : 'down'}`;
+      const attached = [...device.queues].filter(({ detached }) => !detached).length;
+      if (found.attached !== attached) {
+        return `${name}/${device.name} has ${found.attached} attached queues, not ${attached}`;
+      }
+    }
+    if (actual.size > expected.length) {
+      return `${name} has ${[...actual.keys()].join(', ')}: ${expected.length} were expected`;
+    }
+  }
+  for (const { process, tid, number, file } of truth.fds) {
+    const expected = file.device === null ? '' : deviceName(file.device.name);
+    let actual: string | null;
+    try {
+      actual = interfaceOf(process.pid, tid, number);
+    } catch (error) {
+      return `fd ${number} of ${process.pid}: ${String(error)}`;
+    }
+    if (actual !== expected) {
+      return `fd ${number} of ${process.pid} is attached to '${actual ?? 'no tun file'}', not '${expected}'`;
+    }
+  }
+  return null;
+}
