@@ -80,5 +80,9 @@ function netnsTests(filter: TapBindingFilter, violate: Violate): BindingFilter[]
     if (!path.startsWith('/')) violate('netns_path', 'is not an absolute path');
     tests.push(({ device }) => device.netns.paths.includes(path));
   }
+  if (filter.netnsPid !== 0) {
+    const pid = filter.netnsPid;
+    tests.push(({ device }) => device.netns.pid === pid);
+  }
   return tests;
 }

@@ -60,6 +60,7 @@ export function netnsMessage(netns: Netns): NetnsMessage {
     paths: mutable(netns.paths),
     initial: netns.initial,
     pid: netns.pid ?? undefined,
+    comm: netns.comm,
   };
 }
 

@@ -7,7 +7,7 @@ import type { Netns, Process, TapBinding, Workload } from '../gen/tapmap/v1/tap_
 /** Tags, lengths and numbers of fixed size at their longest. */
 const BINDING = 220;
 const STATISTICS = 90;
-const NETNS = 44;
+const NETNS = 46;
 const PROCESS = 90;
 const WORKLOAD = 40;
 const HOLDER = 16;
@@ -36,7 +36,7 @@ export function bindingSize(binding: TapBinding): number {
 }
 
 function netnsSize(netns: Netns | undefined): number {
-  return netns === undefined ? 0 : NETNS + textsSize(netns.paths);
+  return netns === undefined ? 0 : NETNS + netns.comm.length + textsSize(netns.paths);
 }
 
 function processSize(process: Process | undefined): number {

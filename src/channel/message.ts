@@ -32,6 +32,7 @@ const netns = z.strictObject({
   paths: z.array(text),
   initial: z.boolean(),
   pid: pid.nullable(),
+  comm: text,
 });
 
 const device = z.strictObject({

@@ -54,7 +54,7 @@ export function addFilterFlags(command: Command): Command {
     );
   };
   flag('--name <glob>', 'name of the device: * ? [a-c] [!a-c]', text);
-  flag('--netns <netns>', 'namespace of the device: NAME, PATH, INODE or `host`', netns);
+  flag('--netns <netns>', 'namespace of the device: NAME, PATH, COMM/PID, INODE or `host`', netns);
   flag('--cookie <cookie>', 'cookie of the namespace of the device', whole64);
   flag('--pid <pid>', 'process id of a holder', (value) => whole(value, 1));
   flag('--uid <uid>', 'effective user id of a holder', (value) => whole(value, 0));
@@ -103,11 +103,16 @@ export function passes({ hostOnly }: Selection, binding: TapBinding | undefined)
   return !hostOnly || binding?.device?.netns?.initial === true;
 }
 
+/** `COMM/PID`: the process says which namespace it is, its command is for people. */
+const INHABITANT = /^[^/].*\/([1-9]\d{0,9})$/;
+
 /** A namespace as people write it: `fooz` is /run/netns/fooz. `host` is no field: see Selection. */
 export function netnsFields(given: string): Partial<TapBindingFilter> {
   if (given === HOST) return {};
   const inode = /^(?:net:\[(\d+)\]|(\d+))$/.exec(given);
   if (inode !== null) return { netnsInode: BigInt(inode[1] ?? inode[2] ?? 0) };
+  const inhabitant = INHABITANT.exec(given)?.[1];
+  if (inhabitant !== undefined) return { netnsPid: Number(inhabitant) };
   return { netnsPath: given.startsWith('/') ? given : `/run/netns/${given}` };
 }
 
@@ -164,8 +169,15 @@ function whole64(value: string): bigint {
 
 function netns(value: string): string {
   if (/^\d+$/.test(value)) whole64(value);
+  const inhabitant = INHABITANT.exec(value)?.[1];
+  if (inhabitant !== undefined) {
+    whole(inhabitant, 1);
+    return value;
+  }
   if (value === '.' || value === '..' || (value.includes('/') && !value.startsWith('/'))) {
-    throw new InvalidArgumentError('It must be a name, an absolute path, or an inode number.');
+    throw new InvalidArgumentError(
+      'It must be a name, an absolute path, COMM/PID, or an inode number.',
+    );
   }
   return text(value);
 }

@@ -7,13 +7,19 @@ export const HOST = 'host';
 
 const NAMED = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
 
-/** `host`, the name that `ip netns` knows, another path, or the inode number; `?` when not known. */
+/**
+ * `host`, the name that `ip netns` knows, another path, `COMM/PID` of the process that is told to live
+ * there, or the inode number; `?` when not known.
+ */
 export function netnsName(netns: Netns | undefined): string {
   if (netns === undefined) return '?';
   if (netns.initial) return HOST;
   const named = netns.paths.map((path) => NAMED.exec(path)?.[1]).find(isUnambiguous);
   const shortest = named ?? netns.paths[0];
   if (shortest !== undefined) return printableWord(shortest);
+  const { pid, comm } = netns;
+  // A command that looks like a path would be taken for one.
+  if (pid !== undefined && /^[^/]/.test(comm)) return `${printableWord(comm)}/${pid}`;
   return netns.inode === 0n ? '?' : netns.inode.toString();
 }
 

@@ -14,6 +14,8 @@ export interface Netns {
   readonly initial: boolean;
   /** A process that lives in it, if one was found. */
   readonly pid: number | null;
+  /** Its command name; empty when there is none, or it could not be read. */
+  readonly comm: string;
 }
 
 export interface Master {

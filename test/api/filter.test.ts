@@ -6,7 +6,7 @@ import { DeviceKind, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type { DeepPartial } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { TapBindingFilter } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import type { Binding } from '../../src/model/binding.js';
-import { binding, holder } from '../store/observations.js';
+import { binding, holder, netns } from '../store/observations.js';
 
 function passes(subject: Binding, ...filters: DeepPartial<TapBindingFilter>[]): boolean {
   const violations: FieldViolation[] = [];
@@ -31,8 +31,12 @@ const container = {
 
 describe('a filter', () => {
   const subject = binding(5, {
-    in: 2,
-    device: { name: 'vnet7', kind: 'MACVTAP', master: { name: 'br0', ifindex: 3 } },
+    device: {
+      name: 'vnet7',
+      kind: 'MACVTAP',
+      master: { name: 'br0', ifindex: 3 },
+      netns: netns(2, { pid: 70, comm: 'pause' }),
+    },
     verdict: 'HELD',
     holders: [
       holder(7, { process: { comm: 'qemu-kvm', uid: 0 }, workload: container }),
@@ -60,6 +64,7 @@ describe('a filter', () => {
     netns_inode: [{ netnsInode: 4_026_531_842n }, { netnsInode: 4_026_531_841n }],
     netns_cookie: [{ netnsCookie: 2n }, { netnsCookie: 1n }],
     netns_path: [{ netnsPath: '/run/netns/ns2' }, { netnsPath: '/run/netns/ns' }],
+    netns_pid: [{ netnsPid: 70 }, { netnsPid: 7 }],
     pid: [{ pid: 8 }, { pid: 80 }],
     uid: [{ uid: 107 }, { uid: 108 }],
     'uid 0': [

@@ -137,6 +137,7 @@ describe('ListTapBindings', () => {
       paths: ['/run/netns/ns2'],
       initial: false,
       pid: undefined,
+      comm: '',
     });
     assert.deepEqual(told.device.master, { name: 'br0', ifindex: 2 });
     assert.equal(told.device.ownerUid, 0);

@@ -26,7 +26,12 @@ test('the estimated size of a binding is never below the encoded one, nor far ab
       podNamespace: id,
     }),
   );
-  const place = netns(1, { inode: BIG, cookie: '18446744073709551615', pid: INT });
+  const place = netns(1, {
+    inode: BIG,
+    cookie: '18446744073709551615',
+    pid: INT,
+    comm: 'x'.repeat(15),
+  });
   const counters = {
     rxPackets: BIG,
     txPackets: BIG,

@@ -7,7 +7,14 @@ import { DENIED_DETAILS_MAX } from '../../src/model/coverage.js';
 import type { Netns } from '../../src/model/device.js';
 import { observation } from '../server/observation.js';
 
-const netns: Netns = { inode: 2, cookie: '9', paths: ['/run/netns/a'], initial: false, pid: 7 };
+const netns: Netns = {
+  inode: 2,
+  cookie: '9',
+  paths: ['/run/netns/a'],
+  initial: false,
+  pid: 7,
+  comm: 'vpn',
+};
 const traffic = {
   rxPackets: 1,
   txPackets: 2,

@@ -51,7 +51,8 @@ describe('bad usage is one line and exit code 2', () => {
     await usage(['list', '--kind', 'veth'], /Choose from tun, tap, macvtap, ipvtap/);
     await usage(['list', '--name', ''], /It is empty/);
     await usage(['list', '--name', 'a', '--name', 'b'], /It is given twice/);
-    await usage(['list', '--netns', 'a/b'], /It must be a name, an absolute path, or an inode/);
+    await usage(['list', '--netns', 'a/b'], /It must be a name, an absolute path, COMM\/PID/);
+    await usage(['list', '--netns', 'a/9999999999'], /whole number from 1 to 4294967295/);
     await usage(['watch', '--timeout', '0'], /It must be a number of seconds/);
     await usage(['who', ''], 'who: the name is empty');
   });

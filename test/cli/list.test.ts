@@ -114,12 +114,26 @@ describe('tapmap list in a pipe', () => {
       { ...FOOZ, cookie: 51n, paths: ['/run/docker/netns/1-x', '/var/run/netns/pod'] },
       { ...FOOZ, cookie: 52n, paths: ['/proc/7/ns/net'] },
       { ...FOOZ, cookie: 53n, paths: [] },
+      { ...FOOZ, cookie: 54n, paths: [], pid: 42, comm: 'tmux: server' },
+      { ...FOOZ, cookie: 55n, paths: [], pid: 43, comm: '/run/netns/17' },
+      { ...FOOZ, cookie: 56n, paths: [], pid: 44, comm: '' },
+      { ...FOOZ, cookie: 57n, pid: 45, comm: 'pause' },
     ];
     const all = places.map((netns) => binding(netns, 2, 'tap0', Verdict.VERDICT_UNHELD));
     await using server = await stage(answering(all, summary()));
     const { out } = await tapmap(['list', '--address', server.address]);
     const names = out.split('\n').map((line) => line.split('\t')[0]);
-    assert.deepEqual(names, ['/proc/7/ns/net', '/run/netns/host', '4026532281', 'pod', '']);
+    assert.deepEqual(names, [
+      '/proc/7/ns/net',
+      '/run/netns/host',
+      '4026532281',
+      '4026532281',
+      '4026532281',
+      'fooz',
+      'pod',
+      'tmux:\\x20server/42',
+      '',
+    ]);
   });
 });
 
@@ -258,6 +272,7 @@ describe('the filters of tapmap list', () => {
         netnsInode: 0n,
         netnsCookie: 42n,
         netnsPath: '/run/netns/fooz',
+        netnsPid: 0,
         pid: 4242,
         uid: 0,
         comm: 'q*',
@@ -272,22 +287,24 @@ describe('the filters of tapmap list', () => {
     ]);
   });
 
-  it("take a namespace as path, inode, or `host` for the server's own", async () => {
+  it("take a namespace as path, process, inode, or `host` for the server's own", async () => {
     const requests: ListTapBindingsRequest[] = [];
     await using server = await stage(answering([HELD, UNHELD], summary(), requests));
     const list = async (netns: string) =>
       tapmap(['list', '--address', server.address, '--netns', netns]);
     await list('/proc/7/ns/net');
     await list('4026532281');
+    await list('tmux:\\x20server/42');
     await list('net:[4026532281]');
     const host = await list('host');
     const sent = requests.map(({ filter }) =>
-      filter.map(({ netnsPath, netnsInode }) => [netnsPath, netnsInode]),
+      filter.map(({ netnsPath, netnsInode, netnsPid }) => [netnsPath, netnsInode, netnsPid]),
     );
     assert.deepEqual(sent, [
-      [['/proc/7/ns/net', 0n]],
-      [['', 4026532281n]],
-      [['', 4026532281n]],
+      [['/proc/7/ns/net', 0n, 0]],
+      [['', 4026532281n, 0]],
+      [['', 0n, 42]],
+      [['', 4026532281n, 0]],
       [],
     ]);
     assert.equal(host.out, 'host\ttap123\ttap\tUNHELD\t-\t-\t-\t-\n');

@@ -1,19 +1,42 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { thisHost } from '../../src/inspect/host.js';
+import { linux, type Linux } from '../../src/inspect/linux.js';
 import type { Look } from '../../src/inspect/look.js';
 import { NetnsBook } from '../../src/inspect/netns-book.js';
 import type { CensusEntry } from '../../src/inspect/netns-census.js';
+import { KernelError } from '../../src/kernel/kernel-error.js';
+import type { Netns } from '../../src/model/device.js';
 import { byInode, netnsLinks } from './samples.js';
 
-const host = { ...thisHost(), ownNetns: 1 };
+/** Which process lives in which namespace when it is asked. */
+const homes = new Map<number, number>();
+const pidOf = (path: string) => Number(path.split('/')[2]);
+const kernel: Linux = {
+  ...linux,
+  pidfdOpen: (pid) => pid,
+  close: () => undefined,
+  pidfdStands: (pidfd) => homes.has(pidfd),
+  readPidStat: (directory) => {
+    if (!homes.has(pidOf(directory))) throw new KernelError('open', 'ENOENT');
+    return { comm: `comm${pidOf(directory)}`, ppid: 1, threads: 1, startTime: 5 };
+  },
+  statusOfPath: (path) => ({ ...linux.statusOfPath('/'), inode: homes.get(pidOf(path)) ?? 0 }),
+};
+const host = { ...thisHost(), linux: kernel, ownNetns: 1 };
 
 function entry(inode: number, pids: number[], ...paths: string[]): CensusEntry {
   return { inode, pids, paths: new Set(paths), files: [], maybeOther: false };
 }
 
-/** A look that saw nothing but these namespaces. */
+function pick({ pid, comm }: Netns): Pick<Netns, 'pid' | 'comm'> {
+  return { pid, comm };
+}
+
+/** A look that saw nothing but these namespaces, whose processes stay. */
 function lookAt(...entries: CensusEntry[]): Look {
+  homes.clear();
+  for (const { inode, pids } of entries) for (const pid of pids) homes.set(pid, inode);
   return {
     finds: { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map() },
     census: new Map(entries.map((one) => [one.inode, one])),
@@ -25,7 +48,7 @@ function lookAt(...entries: CensusEntry[]): Look {
   };
 }
 
-test('a namespace is known by cookie, sorted paths and the first process that lives in it', () => {
+test('a namespace is known by cookie, sorted paths, and pid and command of the first process in it', () => {
   const look = lookAt(entry(1, [1]), entry(2, [20, 21], '/run/netns/b', '/run/netns/a'));
   const book = NetnsBook.of(host, look, null);
   assert.deepEqual(book.get(2), {
@@ -34,6 +57,7 @@ test('a namespace is known by cookie, sorted paths and the first process that li
     paths: ['/run/netns/a', '/run/netns/b'],
     initial: false,
     pid: 20,
+    comm: 'comm20',
   });
   assert.equal(book.get(1).initial, true);
 });
@@ -47,6 +71,26 @@ test('the process that stands for a namespace stays while it lives there', () =>
   assert.equal(left.get(3).pid, 20);
 });
 
+test('a process that ended or left since it was counted does not stand for the namespace', () => {
+  const look = lookAt(entry(2, [20, 21, 22]));
+  homes.delete(20);
+  homes.set(21, 3);
+  assert.deepEqual(pick(NetnsBook.of(host, look, null).get(2)), { pid: 22, comm: 'comm22' });
+  homes.clear();
+  assert.deepEqual(pick(NetnsBook.of(host, look, null).get(2)), { pid: null, comm: '' });
+});
+
+test('where no process may be pinned, the one that was counted is told, without its command', () => {
+  const refusing: Linux = {
+    ...kernel,
+    pidfdOpen: () => {
+      throw new KernelError('pidfd_open', 'ENOSYS');
+    },
+  };
+  const book = NetnsBook.of({ ...host, linux: refusing }, lookAt(entry(2, [20])), null);
+  assert.deepEqual(pick(book.get(2)), { pid: 20, comm: '' });
+});
+
 test('a namespace without a process has none, until one comes', () => {
   const empty = NetnsBook.of(host, lookAt(entry(2, [], '/run/netns/a')), null);
   assert.equal(empty.get(2).pid, null);
@@ -57,5 +101,12 @@ test('a namespace that could not be entered has no cookie, one never seen only i
   const look = { ...lookAt(entry(2, [20])), namespaces: byInode() };
   const book = NetnsBook.of(host, look, null);
   assert.equal(book.get(2).cookie, null);
-  assert.deepEqual(book.get(9), { inode: 9, cookie: null, paths: [], initial: false, pid: null });
+  assert.deepEqual(book.get(9), {
+    inode: 9,
+    cookie: null,
+    paths: [],
+    initial: false,
+    pid: null,
+    comm: '',
+  });
 });

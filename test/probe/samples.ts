@@ -3,7 +3,7 @@ import type { Coverage } from '../../src/model/coverage.js';
 import { resourceName } from '../../src/model/device.js';
 import type { Verdict } from '../../src/model/verdict.js';
 
-const netns = { inode: 1, cookie: '1', paths: [], initial: true, pid: 1 };
+const netns = { inode: 1, cookie: '1', paths: [], initial: true, pid: 1, comm: 'init' };
 
 export function binding(ifindex: number, verdict: Verdict = 'UNHELD'): Binding {
   return {

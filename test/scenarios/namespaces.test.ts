@@ -298,3 +298,31 @@ test(
     );
   },
 );
+
+test(
+  'a namespace without a path is told by a process that lives there, and by the next one when that ends',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const name = stage.unheldDevice();
+    const { netns, keeper } = await stage.unnamedNetns();
+    // Made later, so that it is the second one that is found.
+    const agent = await stage.agent([], { netns });
+    const inside = new Netns(`/proc/${agent.pid}/ns/net`);
+    stage.home.move(name, netns);
+    const before = await tapmap.binding(name, inside);
+    const first = before.device?.netns;
+    assert.deepEqual([first?.paths, first?.pid, first?.comm], [[], keeper.pid, 'cat']);
+
+    await keeper.kill();
+    const after = await tapmap.binding(name, inside);
+    const second = after.device?.netns;
+    const comm = readFileSync(`/proc/${agent.pid}/comm`, 'utf8').trimEnd();
+    assert.deepEqual([second?.pid, second?.comm], [agent.pid, comm]);
+    assert.equal(after.name, before.name);
+
+    await agent.exec('/bin/sleep', 'infinity');
+    const last = (await tapmap.binding(name, inside)).device?.netns;
+    assert.deepEqual([last?.pid, last?.comm], [agent.pid, 'sleep']);
+  },
+);

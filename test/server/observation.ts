@@ -3,7 +3,14 @@ import type { Binding } from '../../src/model/binding.js';
 import { resourceName, type Netns } from '../../src/model/device.js';
 import type { Observation } from '../../src/model/observation.js';
 
-const netns: Netns = { inode: 4026531840, cookie: '1', paths: [], initial: true, pid: 1 };
+const netns: Netns = {
+  inode: 4026531840,
+  cookie: '1',
+  paths: [],
+  initial: true,
+  pid: 1,
+  comm: 'init',
+};
 
 /** An unheld TAP device of the host's own namespace; its ifindex follows from its name. */
 function unheld(name: string): Binding {

@@ -13,6 +13,7 @@ export function netns(id: number, fields: Partial<Netns> = {}): Netns {
     paths: [`/run/netns/ns${id}`],
     initial: id === 1,
     pid: null,
+    comm: '',
     ...fields,
   };
 }

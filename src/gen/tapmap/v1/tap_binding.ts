@@ -461,8 +461,18 @@ export interface Netns {
    * started in: on a host, the host's own.
    */
   initial: boolean;
-  /** A process that lives in the namespace. Unset when none was found. */
-  pid?: number | undefined;
+  /**
+   * A process that lives in the namespace: the same one for as long as it does,
+   * where several do. Unset when none was found.
+   */
+  pid?:
+    | number
+    | undefined;
+  /**
+   * Command name of that process, at most 15 bytes (/proc/PID/comm). Empty when
+   * none was found, or its name could not be read.
+   */
+  comm: string;
 }
 
 /** The device that another is enslaved to. */
@@ -1318,7 +1328,7 @@ export const Device: MessageFns<Device> = {
 };
 
 function createBaseNetns(): Netns {
-  return { inode: 0n, cookie: 0n, paths: [], initial: false, pid: undefined };
+  return { inode: 0n, cookie: 0n, paths: [], initial: false, pid: undefined, comm: "" };
 }
 
 export const Netns: MessageFns<Netns> = {
@@ -1343,6 +1353,9 @@ export const Netns: MessageFns<Netns> = {
     }
     if (message.pid !== undefined) {
       writer.uint32(40).uint32(message.pid);
+    }
+    if (message.comm !== "") {
+      writer.uint32(50).string(message.comm);
     }
     return writer;
   },
@@ -1400,6 +1413,14 @@ export const Netns: MessageFns<Netns> = {
             message.pid = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.comm = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1419,6 +1440,7 @@ export const Netns: MessageFns<Netns> = {
       paths: globalThis.Array.isArray(object?.paths) ? object.paths.map((e: any) => globalThis.String(e)) : [],
       initial: isSet(object.initial) ? globalThis.Boolean(object.initial) : false,
       pid: isSet(object.pid) ? globalThis.Number(object.pid) : undefined,
+      comm: isSet(object.comm) ? globalThis.String(object.comm) : "",
     };
   },
 
@@ -1439,6 +1461,9 @@ export const Netns: MessageFns<Netns> = {
     if (message.pid !== undefined) {
       obj.pid = Math.round(message.pid);
     }
+    if (message.comm !== "") {
+      obj.comm = message.comm;
+    }
     return obj;
   },
 
@@ -1452,6 +1477,7 @@ export const Netns: MessageFns<Netns> = {
     message.paths = object.paths?.map((e) => e) || [];
     message.initial = object.initial ?? false;
     message.pid = object.pid ?? undefined;
+    message.comm = object.comm ?? "";
     return message;
   },
 };

@@ -403,6 +403,11 @@ export interface TapBindingFilter {
   master: string;
   /** Resource name of the binding. */
   name: string;
+  /**
+   * The process that is told for the network namespace that the device is in
+   * (`device.netns.pid`). Another process that lives there does not match.
+   */
+  netnsPid: number;
 }
 
 function createBaseListTapBindingsRequest(): ListTapBindingsRequest {
@@ -1531,6 +1536,7 @@ function createBaseTapBindingFilter(): TapBindingFilter {
     verdict: [],
     master: "",
     name: "",
+    netnsPid: 0,
   };
 }
 
@@ -1594,6 +1600,9 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     }
     if (message.name !== "") {
       writer.uint32(122).string(message.name);
+    }
+    if (message.netnsPid !== 0) {
+      writer.uint32(128).uint32(message.netnsPid);
     }
     return writer;
   },
@@ -1751,6 +1760,14 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
             message.name = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.netnsPid = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1814,6 +1831,11 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
         : [],
       master: isSet(object.master) ? globalThis.String(object.master) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
+      netnsPid: isSet(object.netnsPid)
+        ? globalThis.Number(object.netnsPid)
+        : isSet(object.netns_pid)
+        ? globalThis.Number(object.netns_pid)
+        : 0,
     };
   },
 
@@ -1864,6 +1886,9 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     if (message.name !== "") {
       obj.name = message.name;
     }
+    if (message.netnsPid !== 0) {
+      obj.netnsPid = Math.round(message.netnsPid);
+    }
     return obj;
   },
 
@@ -1891,6 +1916,7 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     message.verdict = object.verdict?.map((e) => e) || [];
     message.master = object.master ?? "";
     message.name = object.name ?? "";
+    message.netnsPid = object.netnsPid ?? 0;
     return message;
   },
 };
