@@ -205,6 +205,29 @@ test(
 );
 
 test(
+  'scenario 19: while that file is in flight there is no way in, and when it is received the same devices are told',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const name = stage.deviceName();
+    const { netns, keeper } = await stage.unnamedNetns();
+    const [near, far] = stage.socketPair();
+    const sender = await stage.agent([near, stage.own(netns.within(() => openQueue(name, TAP)))]);
+    const receiver = await stage.agent([far]);
+    await keeper.kill();
+    const before = await tapmap.binding(name, netns);
+    await sender.send(3, 4);
+    await sender.close(4);
+    await tapmap.gone(name, netns);
+    await receiver.receive(3);
+    const after = await tapmap.binding(name, netns);
+    assert.equal(after.name, before.name);
+    assert.equal(after.verdict, Verdict.VERDICT_HELD);
+    assert.deepEqual(holderPids(after), [receiver.pid]);
+  },
+);
+
+test(
   'scenario 20: a namespace is deleted under its devices: they are gone, and their files are attached to nothing',
   { skip },
   async (t) => {
