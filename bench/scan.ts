@@ -18,6 +18,7 @@ export class Scanner {
     host: thisHost(),
     finder: procFinder(WalkWorker.start()),
     workloadOf: () => null,
+    userNameOf: () => '',
   });
   readonly #netns: number;
   /** How many devices of the crowd the last scan told as held, by proven descriptors only. */

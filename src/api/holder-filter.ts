@@ -1,6 +1,6 @@
 /** The fields of a filter that are about a holder: one and the same holder must match them all. */
 import type { TapBindingFilter } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { Holder, Workload } from '../model/holder.js';
+import type { Container, Holder, Workload } from '../model/holder.js';
 import type { Violate } from './filter-field.js';
 import { parseGlob } from './filter-field.js';
 
@@ -37,14 +37,13 @@ function workloadTests(filter: TapBindingFilter): HolderTest[] {
   const tests: ((workload: Workload) => boolean)[] = [];
   if (containerId !== '') {
     const isPrefix = containerId.length >= CONTAINER_ID_PREFIX_MIN;
-    tests.push(
-      (workload) =>
-        workload.kind === 'container' &&
-        (isPrefix ? workload.id.startsWith(containerId) : workload.id === containerId),
-    );
+    tests.push((workload) => {
+      const id = containerOf(workload)?.id;
+      return id !== undefined && (isPrefix ? id.startsWith(containerId) : id === containerId);
+    });
   }
   if (podUid !== '') {
-    tests.push((workload) => workload.kind === 'container' && workload.podUid === podUid);
+    tests.push((workload) => containerOf(workload)?.podUid === podUid);
   }
   if (vmName !== '') {
     tests.push((workload) => workload.kind === 'virtualMachine' && workload.name === vmName);
@@ -57,4 +56,10 @@ function workloadTests(filter: TapBindingFilter): HolderTest[] {
       ({ workload }) =>
         workload !== null && test(workload),
   );
+}
+
+/** The container that it is, or that its hypervisor runs in. */
+function containerOf(workload: Workload): Container | null {
+  if (workload.kind === 'container') return workload;
+  return workload.kind === 'virtualMachine' ? workload.container : null;
 }

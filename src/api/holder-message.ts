@@ -1,5 +1,6 @@
 /** Holders, and what they are made of, as messages. */
 import type {
+  Container as ContainerMessage,
   Holder as HolderMessage,
   HolderFd as HolderFdMessage,
   Netns as NetnsMessage,
@@ -7,7 +8,7 @@ import type {
   Workload as WorkloadMessage,
 } from '../gen/tapmap/v1/tap_binding.js';
 import type { Netns } from '../model/device.js';
-import type { Holder, HolderFd, Process, Workload } from '../model/holder.js';
+import type { Container, Holder, HolderFd, Process, Workload } from '../model/holder.js';
 import { EVIDENCE } from './enums.js';
 import type { View } from './view.js';
 
@@ -28,6 +29,7 @@ export function processMessage(process: Process, view: View): ProcessMessage {
     executable: process.executable,
     commandLine: view === 'BASIC' ? [] : mutable(process.commandLine),
     uid: process.uid,
+    userName: process.userName,
     gid: process.gid,
     nsPids: mutable(process.nsPids),
     netns: process.netns === null ? undefined : netnsMessage(process.netns),
@@ -37,20 +39,24 @@ export function processMessage(process: Process, view: View): ProcessMessage {
 
 export function workloadMessage(workload: Workload): WorkloadMessage {
   switch (workload.kind) {
-    case 'container': {
-      const { runtime, id, name, podUid, podName, podNamespace } = workload;
-      const value = { runtime, id, name, podUid, podName, podNamespace };
-      return { kind: { $case: 'container', value } };
-    }
+    case 'container':
+      return { kind: { $case: 'container', value: containerMessage(workload) } };
     case 'virtualMachine': {
       const { hypervisor, name, uuid } = workload;
-      return { kind: { $case: 'virtualMachine', value: { hypervisor, name, uuid } } };
+      const container =
+        workload.container === null ? undefined : containerMessage(workload.container);
+      return { kind: { $case: 'virtualMachine', value: { hypervisor, name, uuid, container } } };
     }
     case 'systemdUnit': {
       const { unit, slice } = workload;
       return { kind: { $case: 'systemdUnit', value: { unit, slice } } };
     }
   }
+}
+
+function containerMessage(container: Container): ContainerMessage {
+  const { runtime, id, name, podUid, podName, podNamespace } = container;
+  return { runtime, id, name, podUid, podName, podNamespace };
 }
 
 export function netnsMessage(netns: Netns): NetnsMessage {

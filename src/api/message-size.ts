@@ -2,7 +2,13 @@
  * About how many bytes a binding takes when encoded, without encoding it: for ASCII text never
  * less, and little more. It decides where one message ends and the next begins.
  */
-import type { Netns, Process, TapBinding, Workload } from '../gen/tapmap/v1/tap_binding.js';
+import type {
+  Container,
+  Netns,
+  Process,
+  TapBinding,
+  Workload,
+} from '../gen/tapmap/v1/tap_binding.js';
 
 /** Tags, lengths and numbers of fixed size at their longest. */
 const BINDING = 220;
@@ -41,12 +47,13 @@ function netnsSize(netns: Netns | undefined): number {
 
 function processSize(process: Process | undefined): number {
   if (process === undefined) return 0;
-  const { comm, executable, cgroup } = process;
+  const { comm, executable, cgroup, userName } = process;
   return (
     PROCESS +
     comm.length +
     executable.length +
     cgroup.length +
+    userName.length +
     textsSize(process.commandLine) +
     process.nsPids.length * TEXT +
     netnsSize(process.netns)
@@ -56,9 +63,30 @@ function processSize(process: Process | undefined): number {
 function workloadSize(workload: Workload | undefined): number {
   const kind = workload?.kind;
   if (kind === undefined) return 0;
-  let size = WORKLOAD;
-  for (const text of Object.values(kind.value) as string[]) size += text.length;
-  return size;
+  switch (kind.$case) {
+    case 'container':
+      return containerSize(kind.value);
+    case 'virtualMachine': {
+      const { hypervisor, name, uuid, container } = kind.value;
+      return WORKLOAD + hypervisor.length + name.length + uuid.length + containerSize(container);
+    }
+    case 'systemdUnit':
+      return WORKLOAD + kind.value.unit.length + kind.value.slice.length;
+  }
+}
+
+function containerSize(container: Container | undefined): number {
+  if (container === undefined) return 0;
+  const { runtime, id, name, podUid, podName, podNamespace } = container;
+  return (
+    WORKLOAD +
+    runtime.length +
+    id.length +
+    name.length +
+    podUid.length +
+    podName.length +
+    podNamespace.length
+  );
 }
 
 function textsSize(texts: readonly string[]): number {

@@ -73,27 +73,31 @@ const process = z.strictObject({
   executable: text,
   commandLine: z.array(z.string()),
   uid: uint32,
+  userName: text,
   gid: uint32,
   nsPids: z.array(pid),
   netns: netns.nullable(),
   cgroup: text,
 });
 
+const container = z.strictObject({
+  kind: z.literal('container'),
+  runtime: text,
+  id: text,
+  name: text,
+  podUid: text,
+  podName: text,
+  podNamespace: text,
+});
+
 const workload = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('container'),
-    runtime: text,
-    id: text,
-    name: text,
-    podUid: text,
-    podName: text,
-    podNamespace: text,
-  }),
+  container,
   z.strictObject({
     kind: z.literal('virtualMachine'),
     hypervisor: text,
     name: text,
     uuid: text,
+    container: container.nullable(),
   }),
   z.strictObject({ kind: z.literal('systemdUnit'), unit: text, slice: text }),
 ]);

@@ -78,10 +78,12 @@ export function deviceWords({ device }: TapBinding): string {
   return `${name} in ${netnsName(device?.netns)} (${kindWord(device?.kind)}; ${identity}; ifindex ${ifindex})`;
 }
 
-/** `4242 (qemu, uid 107, vm web1)`. */
+/** `4242 (qemu, uid 107 libvirt-qemu, vm web1)`. */
 function nameWords({ process, workload }: Holder): string {
   const what = workloadWords(workload);
-  const facts = [commWord(process), `uid ${process?.uid ?? '?'}`, ...(what === '' ? [] : [what])];
+  const user = printableWord(process?.userName ?? '');
+  const uid = `uid ${process?.uid ?? '?'}${user === '' ? '' : ` ${user}`}`;
+  const facts = [commWord(process), uid, ...(what === '' ? [] : [what])];
   return `${process?.pid ?? '?'} (${facts.join(', ')})`;
 }
 

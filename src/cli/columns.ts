@@ -74,6 +74,13 @@ const WIDE: BindingColumn[] = [
     title: 'UID',
     cell: ({ holders }) => distinct(holders.map(({ process: p }) => `${p?.uid ?? '?'}`)).join(),
   },
+  {
+    title: 'USER',
+    cell: ({ holders }) =>
+      distinct(holders.map(({ process: p }) => printableWord(p?.userName ?? '')))
+        .filter((name) => name !== '')
+        .join(),
+  },
   { title: 'INODE', cell: ({ device }) => netnsInode(device?.netns?.inode ?? 0n) },
   { title: 'MASTER', cell: ({ device }) => printableWord(device?.master?.name ?? '') },
   { title: 'FLAGS', cell: flagWords },

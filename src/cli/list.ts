@@ -50,7 +50,7 @@ export function addTableFlags(command: Command): Command {
 
 export const COLUMNS_HELP = `
 Columns: NETNS NAME KIND VERDICT PID COMMAND WORKLOAD WHY; with --wide also HOLDERS
-IFINDEX QUEUES (found/attached+detached) FDS (pid:fd) UID INODE MASTER FLAGS OPENED-IN;
+IFINDEX QUEUES (found/attached+detached) FDS (pid:fd) UID USER INODE MASTER FLAGS OPENED-IN;
 with --full also RX-BYTES TX-BYTES.
 NETNS is \`host\` for the server's own, else its name in /run/netns, path, command and
 pid of a process that lives there (COMM/PID), or inode.

@@ -4,6 +4,7 @@ import {
   HintKind,
   ReasonCode,
   Verdict,
+  type Container,
   type Hint,
   type Holder,
   type Process,
@@ -72,22 +73,31 @@ export function whyWords(binding: TapBinding): string {
   return why === '' && vague ? 'not-told' : why;
 }
 
-/** `vm web1`, `pod shop/cart`, `docker 0123456789ab`, `openvpn@office.service`; empty: not known. */
+/**
+ * `vm web1`, `vm web1 in pod shop/virt-launcher-web1`, `pod shop/cart`, `docker 0123456789ab`,
+ * `openvpn@office.service`; empty: not known.
+ */
 export function workloadWords(workload: Workload | undefined): string {
   const kind = workload?.kind;
   if (kind === undefined) return '';
   switch (kind.$case) {
-    case 'container': {
-      const { podUid, podName, podNamespace, runtime, name, id } = kind.value;
-      if (podName !== '') return printable(`pod ${podNamespace}/${podName}`);
-      if (podUid !== '') return printable(`pod ${podUid}`);
-      return printable(`${runtime === '' ? 'container' : runtime} ${name || id.slice(0, 12)}`);
+    case 'container':
+      return containerWords(kind.value);
+    case 'virtualMachine': {
+      const { name, uuid, hypervisor, container } = kind.value;
+      const machine = printable(`vm ${name || uuid || hypervisor}`);
+      return container === undefined ? machine : `${machine} in ${containerWords(container)}`;
     }
-    case 'virtualMachine':
-      return printable(`vm ${kind.value.name || kind.value.uuid || kind.value.hypervisor}`);
     case 'systemdUnit':
       return printable(kind.value.unit);
   }
+}
+
+function containerWords(container: Container): string {
+  const { podUid, podName, podNamespace, runtime, name, id } = container;
+  if (podName !== '') return printable(`pod ${podNamespace}/${podName}`);
+  if (podUid !== '') return printable(`pod ${podUid}`);
+  return printable(`${runtime === '' ? 'container' : runtime} ${name || id.slice(0, 12)}`);
 }
 
 /** Command name; `?` where the process was gone before it could be read. */

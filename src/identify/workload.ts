@@ -1,8 +1,24 @@
 /** Tells what people call what a process belongs to. */
+import type { ControlGroup } from '../kernel/proc-pid-cgroup.js';
 import type { Workload } from '../model/holder.js';
-import { cgroupWorkload } from './cgroup-path.js';
+import { containerOf } from './container.js';
+import type { StateFiles } from './state-files.js';
+import { unitOf } from './systemd-unit.js';
+import { runningMachine } from './virtual-machine.js';
+
+/** What is known of a process. */
+export interface Subject {
+  readonly pid: number;
+  readonly startTime: number;
+  readonly executable: string;
+  readonly commandLine: readonly string[];
+  readonly controlGroups: readonly ControlGroup[];
+}
 
 /** Null when it cannot be told with certainty: wrong is worse than unset. */
-export function workloadOf({ cgroup }: { readonly cgroup: string }): Workload | null {
-  return cgroupWorkload(cgroup);
+export function workloadOf(files: StateFiles, procRoot: string, subject: Subject): Workload | null {
+  const container = containerOf(files, procRoot, subject.controlGroups);
+  const machine = runningMachine(subject);
+  if (machine !== null) return { kind: 'virtualMachine', ...machine, container };
+  return container ?? unitOf(subject.controlGroups);
 }

@@ -1,7 +1,7 @@
 /** Makes bindings of accounted devices. Pure. */
 import { resourceName, type Device } from '../model/device.js';
 import type { Binding } from '../model/binding.js';
-import type { Holder, HolderFd, Workload } from '../model/holder.js';
+import type { Holder, HolderFd, Process, Workload } from '../model/holder.js';
 import type { AccountedDevice, Accounts } from './accounts.js';
 import type { Attachment } from './attachment.js';
 import type { NetnsBook } from './netns-book.js';
@@ -16,6 +16,7 @@ export interface BindingSources {
   readonly queueIds: ReadonlyMap<OpenFile, string>;
   readonly candidates: Accounts['candidates'];
   readonly workloadOf: (process: ProcessFacts) => Workload | null;
+  readonly userNameOf: (uid: number) => string;
 }
 
 export function bindingOf(accounted: AccountedDevice, sources: BindingSources): Binding {
@@ -86,14 +87,22 @@ function holdersOf(openFiles: readonly OpenFile[], sources: BindingSources): Hol
   for (const [pid, ofProcess] of fds) {
     const facts = sources.processes.get(pid);
     if (facts === undefined) continue;
-    const { netnsInode, ...process } = facts;
     holders.push({
-      process: { ...process, netns: netnsInode === null ? null : sources.book.get(netnsInode) },
+      process: processOf(facts, sources),
       workload: sources.workloadOf(facts),
       fds: ofProcess.sort((a, b) => (a.tid ?? 0) - (b.tid ?? 0) || a.fd - b.fd),
     });
   }
   return holders.sort((a, b) => a.process.pid - b.process.pid);
+}
+
+function processOf(facts: ProcessFacts, { book, userNameOf }: BindingSources): Process {
+  const { pid, startTime, ppid, comm, executable, commandLine, uid, gid, nsPids } = facts;
+  const { netnsInode, cgroup } = facts;
+  const netns = netnsInode === null ? null : book.get(netnsInode);
+  const userName = userNameOf(uid);
+  const own = { pid, startTime, ppid, comm, executable, commandLine, uid, userName, gid };
+  return { ...own, nsPids, netns, cgroup };
 }
 
 function fdOf(attachment: Attachment, queue: string, sources: BindingSources): HolderFd {

@@ -18,7 +18,8 @@ export interface CheckUp {
 
 export async function checkUp(): Promise<CheckUp> {
   const host = thisHost();
-  const inspector = new Inspector({ host, finder: procFinder(null), workloadOf: () => null });
+  const finder = procFinder(null);
+  const inspector = new Inspector({ host, finder, workloadOf: () => null, userNameOf: () => '' });
   const { bindings, coverage } = await inspector.scan();
   return {
     kernel: release(),

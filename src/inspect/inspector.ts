@@ -28,6 +28,7 @@ export interface InspectorOptions {
   readonly host: Host;
   readonly finder: Finder;
   readonly workloadOf: (process: ProcessFacts) => Workload | null;
+  readonly userNameOf: (uid: number) => string;
 }
 
 /** A device that keeps changing is looked at so often, and then told as it is. */
@@ -53,11 +54,12 @@ export class Inspector {
     const unsettled = unsettledOf(counted);
     const isNews = [...unsettled].some((signature) => !this.#unsettled.has(signature));
     const accounts = await this.#missingQueues.explain(counted, isNews);
-    const { host, workloadOf } = this.options;
+    const { host, workloadOf, userNameOf } = this.options;
     const book = NetnsBook.of(host, seen, this.#book);
     const queueIds = this.#queueIds.assign(openFilesByDevice(accounts));
     const { candidates } = accounts;
-    const sources = { book, processes: seen.processes, queueIds, candidates, workloadOf };
+    const told = { workloadOf, userNameOf };
+    const sources = { book, processes: seen.processes, queueIds, candidates, ...told };
     const bindings = accounts.devices.map((device) => bindingOf(device, sources));
     this.#unsettled = unsettled;
     this.#book = book;

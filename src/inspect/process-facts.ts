@@ -1,13 +1,21 @@
 /** What /proc tells of one process, beyond its descriptors. */
 import { isKernelError } from '../kernel/kernel-error.js';
+import type { ControlGroup, ControlGroups } from '../kernel/proc-pid-cgroup.js';
 import type { Process } from '../model/holder.js';
 import type { Host } from './host.js';
 import type { PinnedProcess } from './pinned-process.js';
 
-/** A process, its network namespace by inode only: what the inode stands for comes later. */
-export interface ProcessFacts extends Omit<Process, 'netns'> {
+/**
+ * A process, its network namespace by inode and its user by number only: what they stand for comes
+ * later.
+ */
+export interface ProcessFacts extends Omit<Process, 'netns' | 'userName'> {
   readonly netnsInode: number | null;
+  /** In every hierarchy. */
+  readonly controlGroups: readonly ControlGroup[];
 }
+
+const NO_CONTROL_GROUPS: ControlGroups = { path: '', all: [] };
 
 /** Throws KernelError: ENOENT or ESRCH when the process has gone. */
 export function readProcess(host: Host, pinned: Omit<PinnedProcess, 'pidfd'>): ProcessFacts {
@@ -24,6 +32,7 @@ export function readProcess(host: Host, pinned: Omit<PinnedProcess, 'pidfd'>): P
       throw error;
     }
   };
+  const controlGroups = orElse(NO_CONTROL_GROUPS, () => linux.readCgroup(directory));
   return {
     pid,
     startTime,
@@ -35,6 +44,7 @@ export function readProcess(host: Host, pinned: Omit<PinnedProcess, 'pidfd'>): P
     gid,
     nsPids: nsPids.length === 0 ? [pid] : nsPids,
     netnsInode: orElse(null, () => linux.statusOfPath(`${directory}/ns/net`).inode),
-    cgroup: orElse('', () => linux.readCgroup(directory)),
+    cgroup: controlGroups.path,
+    controlGroups: controlGroups.all,
   };
 }

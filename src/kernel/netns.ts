@@ -1,16 +1,16 @@
 /** Network namespaces: identify one, enter one for the length of a function. */
 import { KernelError, isKernelError } from './kernel-error.js';
-import { addressOf, checked, libc, SYS } from './libc.js';
+import { addressOf, checked, libc } from './libc.js';
 import {
   close,
   open,
-  O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
   O_RDONLY,
   statusOf,
   statusOfPath,
 } from './descriptor.js';
+import { openInRoot } from './openat2.js';
 
 type Setns = (fd: number, type: number) => number;
 type Getsockopt = (
@@ -112,16 +112,6 @@ export function isNetns(fd: number): boolean {
   return ioctlValue(fd, NS_GET_NSTYPE, 0) === CLONE_NEWNET;
 }
 
-type Openat2 = (number: number, root: number, path: string, how: bigint, size: number) => number;
-const openat2 = libc.func(
-  'long syscall(long number, long root, const char *path, void *how, size_t size)',
-) as Openat2;
-// include/uapi/linux/openat2.h
-const RESOLVE_NO_MAGICLINKS = 0x02;
-const RESOLVE_IN_ROOT = 0x10;
-const how = Buffer.alloc(24);
-const howAddress = addressOf(how);
-
 /** Where the file of a network namespace is: a path, inside another root directory if `root` is set. */
 export interface NetnsFile {
   /** Such as `/proc/123/root`: the path is looked up there and cannot lead out of it. Since 5.6. */
@@ -150,9 +140,7 @@ function openPath({ root, path }: NetnsFile): number {
   if (root === null) return open(path, O_PATH);
   const rootFd = open(root, O_PATH | O_DIRECTORY);
   try {
-    how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
-    how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
-    return checked(`openat2 ${path}`, openat2(SYS.openat2, rootFd, path, howAddress, how.length));
+    return openInRoot(rootFd, path, O_PATH);
   } finally {
     close(rootFd);
   }

@@ -1,24 +1,40 @@
 /** /proc/PID/cgroup: see cgroups(7). */
 import { readBytes } from './descriptor.js';
 
+/** The control group of a process in one hierarchy. */
+export interface ControlGroup {
+  /** `cpu,cpuacct`, `name=systemd`; empty for the unified hierarchy. */
+  readonly controllers: string;
+  /** From the root of the hierarchy, or from that of the reader's cgroup namespace. */
+  readonly path: string;
+}
+
+export interface ControlGroups {
+  /**
+   * The path in the unified hierarchy, or in that of `name=systemd` where the unified one is the root:
+   * hybrid hosts keep their processes there.
+   */
+  readonly path: string;
+  /** In the order of the file. */
+  readonly all: readonly ControlGroup[];
+}
+
 /** Throws KernelError. */
-export function readCgroup(directory: string): string {
+export function readCgroup(directory: string): ControlGroups {
   return parseCgroup(readBytes(`${directory}/cgroup`));
 }
 
-/**
- * The path in the unified hierarchy, or in that of `name=systemd` where the unified one is the root:
- * hybrid hosts keep their processes there.
- */
-export function parseCgroup(bytes: Buffer): string {
-  let unified = '';
-  let systemd = '';
+export function parseCgroup(bytes: Buffer): ControlGroups {
+  const all: ControlGroup[] = [];
   for (const line of bytes.toString('utf8').split('\n')) {
     // hierarchy-ID:controller-list:cgroup-path, where the path may hold colons.
     const [id, controllers, ...rest] = line.split(':');
-    const path = rest.join(':');
-    if (id === '0' && controllers === '') unified = path;
-    else if (controllers === 'name=systemd') systemd = path;
+    if (controllers === undefined || rest.length === 0) continue;
+    // Only the unified hierarchy has no controllers in its line.
+    if ((id === '0') !== (controllers === '')) continue;
+    all.push({ controllers, path: rest.join(':') });
   }
-  return unified === '' || unified === '/' ? systemd || unified : unified;
+  const of = (name: string) => all.findLast(({ controllers }) => controllers === name)?.path ?? '';
+  const [unified, systemd] = [of(''), of('name=systemd')];
+  return { path: unified === '' || unified === '/' ? systemd || unified : unified, all };
 }

@@ -30,6 +30,8 @@ export interface Process {
   readonly commandLine: readonly string[];
   /** Effective. */
   readonly uid: number;
+  /** Name of `uid` in the host's /etc/passwd; empty when it is not there. */
+  readonly userName: string;
   /** Effective. */
   readonly gid: number;
   /** From the server's pid namespace to the innermost. */
@@ -38,23 +40,33 @@ export interface Process {
   readonly cgroup: string;
 }
 
-export type Workload =
-  | {
-      readonly kind: 'container';
-      readonly runtime: string;
-      readonly id: string;
-      readonly name: string;
-      readonly podUid: string;
-      readonly podName: string;
-      readonly podNamespace: string;
-    }
-  | {
-      readonly kind: 'virtualMachine';
-      readonly hypervisor: string;
-      readonly name: string;
-      readonly uuid: string;
-    }
-  | { readonly kind: 'systemdUnit'; readonly unit: string; readonly slice: string };
+export interface Container {
+  readonly kind: 'container';
+  /** Empty when not known. */
+  readonly runtime: string;
+  readonly id: string;
+  readonly name: string;
+  readonly podUid: string;
+  readonly podName: string;
+  readonly podNamespace: string;
+}
+
+export interface VirtualMachine {
+  readonly kind: 'virtualMachine';
+  readonly hypervisor: string;
+  readonly name: string;
+  readonly uuid: string;
+  /** That the hypervisor runs in. */
+  readonly container: Container | null;
+}
+
+export interface SystemdUnit {
+  readonly kind: 'systemdUnit';
+  readonly unit: string;
+  readonly slice: string;
+}
+
+export type Workload = Container | VirtualMachine | SystemdUnit;
 
 export interface Holder {
   readonly process: Process;

@@ -1,6 +1,6 @@
 /** The probe process: looks at the host and tells the server. It has the rights and no socket. */
 import { destination, pino } from 'pino';
-import { workloadOf } from '../identify/workload.js';
+import { hostRoot, Identification } from '../identify/identification.js';
 import { procFinder } from '../inspect/find.js';
 import { thisHost } from '../inspect/host.js';
 import { Inspector } from '../inspect/inspector.js';
@@ -25,7 +25,10 @@ export async function runProbe(json: string): Promise<number> {
   const { logLevel, interval } = parseProbeConfig(json);
   const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
   const finder = procFinder(WalkWorker.start());
-  const inspector = new Inspector({ host: thisHost(), finder, workloadOf });
+  const host = thisHost();
+  const { procRoot } = host;
+  const { workloadOf, userNameOf } = new Identification({ root: hostRoot(procRoot), procRoot });
+  const inspector = new Inspector({ host, finder, workloadOf, userNameOf });
   const difference = new Difference();
 
   return new Promise((end) => {

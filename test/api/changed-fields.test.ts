@@ -57,7 +57,8 @@ test('times are compared as times', () => {
 test('of a oneof its members are named', () => {
   const last = (workload: StoredBinding['holders'][number]['workload']) =>
     message({}, { lastHolder: { process: process(7), workload, lastSeen: 1_000 } });
-  const vm = { kind: 'virtualMachine', hypervisor: 'qemu', name: 'vm1', uuid: '' } as const;
+  const names = { hypervisor: 'qemu', name: 'vm1', uuid: '' };
+  const vm = { kind: 'virtualMachine', ...names, container: null } as const;
   const unit = { kind: 'systemdUnit', unit: 'a.service', slice: '' } as const;
   assert.deepEqual(changedFields(last(vm), last({ ...vm, name: 'vm2' })), [
     'last_holder.workload.virtual_machine.name',

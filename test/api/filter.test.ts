@@ -45,7 +45,13 @@ describe('a filter', () => {
         workload: { kind: 'systemdUnit', unit: 'openvpn@a.service', slice: 'system.slice' },
       }),
       holder(9, {
-        workload: { kind: 'virtualMachine', hypervisor: 'qemu', name: 'vm1', uuid: 'u' },
+        workload: {
+          kind: 'virtualMachine',
+          hypervisor: 'qemu',
+          name: 'vm1',
+          uuid: 'u',
+          container: null,
+        },
       }),
     ],
   });
@@ -116,6 +122,14 @@ describe('a filter', () => {
     const lxc = holder(7, { workload: { ...container, id: 'web' } });
     assert.ok(passes(binding(1, { holders: [lxc] }), { containerId: 'web' }));
     assert.ok(!passes(binding(1, { holders: [lxc] }), { containerId: 'we' }));
+  });
+
+  test('for a container or a pod matches a virtual machine that runs in it, too', () => {
+    const names = { hypervisor: 'qemu', name: 'vm2', uuid: '' };
+    const vm = holder(7, { workload: { kind: 'virtualMachine', ...names, container } });
+    const held = binding(1, { holders: [vm] });
+    assert.ok(passes(held, { containerId: container.id, podUid: container.podUid, vmName: 'vm2' }));
+    assert.ok(!passes(held, { podUid: 'pod-uid-2' }));
   });
 
   test('for a netns inode past what a number holds matches none', () => {

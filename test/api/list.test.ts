@@ -112,6 +112,15 @@ describe('ListTapBindings', () => {
       hypervisor: 'qemu',
       name: 'vm1',
       uuid: 'u',
+      container: {
+        kind: 'container',
+        runtime: 'cri-o',
+        id: 'c1',
+        name: 'compute',
+        podUid: 'p1',
+        podName: 'virt-launcher-vm1',
+        podNamespace: 'shop',
+      },
     } as const;
     server.store.apply(
       observed(1_234, [
@@ -150,10 +159,23 @@ describe('ListTapBindings', () => {
     assert.equal(told.firstSeen?.getTime(), 1_234);
     const [first] = told.holders;
     assert.equal(first?.process?.startTime, 700n);
+    assert.equal(first.process.userName, 'user7');
     assert.deepEqual(first.process.commandLine, ['holder', '--pid', '7']);
     assert.deepEqual(first.workload?.kind, {
       $case: 'virtualMachine',
-      value: { hypervisor: 'qemu', name: 'vm1', uuid: 'u' },
+      value: {
+        hypervisor: 'qemu',
+        name: 'vm1',
+        uuid: 'u',
+        container: {
+          runtime: 'cri-o',
+          id: 'c1',
+          name: 'compute',
+          podUid: 'p1',
+          podName: 'virt-launcher-vm1',
+          podNamespace: 'shop',
+        },
+      },
     });
     assert.equal(first.fds[0]?.tid, 9);
     assert.equal(first.fds[0].detached, true);

@@ -4,27 +4,38 @@ import fc from 'fast-check';
 import { bindingMessage } from '../../src/api/binding-message.js';
 import { bindingSize } from '../../src/api/message-size.js';
 import { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
-import type { Workload } from '../../src/model/holder.js';
+import type { Container, Workload } from '../../src/model/holder.js';
 import { binding, holder, netns, process } from '../store/observations.js';
 
 const BIG = Number.MAX_SAFE_INTEGER;
 const INT = 0x7fff_ffff;
+
+function containerOf(id: string): Container {
+  return {
+    kind: 'container',
+    runtime: id,
+    id,
+    name: id,
+    podUid: id,
+    podName: id,
+    podNamespace: id,
+  };
+}
 
 test('the estimated size of a binding is never below the encoded one, nor far above it', () => {
   const text = fc.string({ maxLength: 300, unit: 'grapheme-ascii' });
   const workload = fc.constantFrom<(text: string) => Workload | null>(
     () => null,
     (unit) => ({ kind: 'systemdUnit', unit, slice: unit }),
-    (name) => ({ kind: 'virtualMachine', hypervisor: name, name, uuid: name }),
-    (id) => ({
-      kind: 'container',
-      runtime: id,
-      id,
-      name: id,
-      podUid: id,
-      podName: id,
-      podNamespace: id,
+    (name) => ({ kind: 'virtualMachine', hypervisor: name, name, uuid: name, container: null }),
+    (name) => ({
+      kind: 'virtualMachine',
+      hypervisor: name,
+      name,
+      uuid: name,
+      container: containerOf(name),
     }),
+    containerOf,
   );
   const place = netns(1, {
     inode: BIG,

@@ -25,18 +25,19 @@ const traffic = {
   rxDropped: 7,
   txDropped: 8,
 };
+const container = {
+  kind: 'container',
+  runtime: 'docker',
+  id: '01',
+  name: 'c',
+  podUid: '',
+  podName: '',
+  podNamespace: '',
+} as const;
 const workloads = [
   { kind: 'systemdUnit', unit: 'vpn.service', slice: 'system.slice' },
-  { kind: 'virtualMachine', hypervisor: 'qemu', name: 'vm', uuid: '' },
-  {
-    kind: 'container',
-    runtime: 'docker',
-    id: '01',
-    name: 'c',
-    podUid: '',
-    podName: '',
-    podNamespace: '',
-  },
+  { kind: 'virtualMachine', hypervisor: 'qemu', name: 'vm', uuid: '', container },
+  container,
 ] as const;
 
 /** Every field of the grammar has a value in it that is no null and no empty list. */
@@ -52,6 +53,7 @@ function complete() {
       executable: '/usr/bin/vpn',
       commandLine: ['vpn', '--tap'],
       uid: 0,
+      userName: 'root',
       gid: 0,
       nsPids: [100, 1],
       netns,

@@ -11,7 +11,7 @@ import { answering, child, stage, start, tapmap } from './stage.js';
 const SHARED = binding(HOST, 4, 'tun0', Verdict.VERDICT_HELD, {
   device: { kind: DeviceKind.DEVICE_KIND_TUN, up: true, persistent: true, multiQueue: true },
   holders: [
-    holder(1234, 'openvpn', [{ fd: 5, queue: 'a' }]),
+    holder(1234, 'openvpn', [{ fd: 5, queue: 'a' }], { process: { userName: 'root' } }),
     holder(1240, 'openvpn', [{ fd: 5, queue: 'a' }]),
     holder(1250, 'sh', [{ fd: 9, queue: 'b', tid: 1251, detached: true }]),
   ],
@@ -46,8 +46,8 @@ describe('tapmap list in a pipe', () => {
     const { out } = await tapmap(['list', '--address', server.address, '--wide', '--header']);
     assert.equal(
       out,
-      'NETNS\tNAME\tKIND\tVERDICT\tPID\tCOMMAND\tWORKLOAD\tWHY\tHOLDERS\tIFINDEX\tQUEUES\tFDS\tUID\tINODE\tMASTER\tFLAGS\tOPENED-IN\n' +
-        'host\ttun0\ttun\tHELD\t1234,1240,1250\topenvpn*2,sh\t-\t-\t3\t4\t2/2\t1234:5,1240:5,1250[1251]:9(detached)\t0\t4026531840\t-\tup,persist,multi_queue\thost\n',
+      'NETNS\tNAME\tKIND\tVERDICT\tPID\tCOMMAND\tWORKLOAD\tWHY\tHOLDERS\tIFINDEX\tQUEUES\tFDS\tUID\tUSER\tINODE\tMASTER\tFLAGS\tOPENED-IN\n' +
+        'host\ttun0\ttun\tHELD\t1234,1240,1250\topenvpn*2,sh\t-\t-\t3\t4\t2/2\t1234:5,1240:5,1250[1251]:9(detached)\t0\troot\t4026531840\t-\tup,persist,multi_queue\thost\n',
     );
   });
 

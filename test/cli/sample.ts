@@ -64,7 +64,7 @@ export function binding(
 
 /** The worked example: two devices of one name, the one that moved to fooz is held. */
 export const QEMU = holder(4242, 'qemu', [{ fd: 3, queue: 'q1' }], {
-  process: { uid: 107 },
+  process: { uid: 107, userName: 'libvirt-qemu' },
   workload: {
     kind: { $case: 'virtualMachine', value: { hypervisor: 'qemu', name: 'web1', uuid: '' } },
   },

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Evidence, HintKind, ReasonCode, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
+import {
+  Container,
+  Evidence,
+  HintKind,
+  ReasonCode,
+  Verdict,
+  type Workload,
+} from '../../src/gen/tapmap/v1/tap_binding.js';
 import type { ListTapBindingsRequest } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { binding, FOOZ, HELD, holder, HOST, summary, UNHELD } from './sample.js';
 import { answering, stage, tapmap } from './stage.js';
@@ -23,7 +30,7 @@ describe('tapmap who NAME', () => {
     assert.deepEqual(out, [
       '2 devices are named tap123:',
       'tap123 in host (tap; netns 4026531840; ifindex 9) is held by nobody.',
-      `tap123 ${IN_FOOZ} is held by process 4242 (qemu, uid 107, vm web1) through fd 3; the process itself is in host.`,
+      `tap123 ${IN_FOOZ} is held by process 4242 (qemu, uid 107 libvirt-qemu, vm web1) through fd 3; the process itself is in host.`,
     ]);
     assert.deepEqual([code, err], [0, '']);
   });
@@ -70,6 +77,36 @@ describe('tapmap who NAME', () => {
     assert.deepEqual((await who('tap0', [queues])).out, [
       `${place} is only kept, by process 70 (vpn, uid 0) through fds 3 (detached) and 4 (detached) (2 queues): all its queues are detached, so no packet flows.`,
     ]);
+  });
+
+  it('tells what the holder is called: a container, a pod, the machine in it', async () => {
+    const id = '0123456789abcdef'.repeat(4);
+    const pod = { runtime: 'cri-o', id, podName: 'launcher-1', podNamespace: 'shop' };
+    const kinds: [NonNullable<Workload['kind']>, string][] = [
+      [
+        { $case: 'container', value: Container.create({ runtime: 'docker', id }) },
+        'docker 0123456789ab',
+      ],
+      [{ $case: 'container', value: Container.create({ id, name: 'web' }) }, 'container web'],
+      [{ $case: 'container', value: Container.create(pod) }, 'pod shop/launcher-1'],
+      [
+        {
+          $case: 'virtualMachine',
+          value: { hypervisor: 'qemu', name: 'vm1', uuid: '', container: Container.create(pod) },
+        },
+        'vm vm1 in pod shop/launcher-1',
+      ],
+    ];
+    for (const [kind, words] of kinds) {
+      const one = holder(70, 'vpn', [{ fd: 3 }], {
+        process: { netns: HOST },
+        workload: { kind },
+      });
+      const held = binding(HOST, 2, 'tap0', Verdict.VERDICT_HELD, { holders: [one] });
+      assert.deepEqual((await who('tap0', [held])).out, [
+        `tap0 in host (tap; netns 4026531840; ifindex 2) is held by process 70 (vpn, uid 0, ${words}) through fd 3.`,
+      ]);
+    }
   });
 
   it('never says nobody when it is hidden or not known', async () => {
@@ -143,7 +180,7 @@ describe('tapmap who PID', () => {
   it('tells what the process holds, where, and where it is itself', async () => {
     const { code, out } = await who('4242', [HELD, UNHELD]);
     assert.deepEqual(out, [
-      `Process 4242 (qemu, uid 107, vm web1) holds tap123 ${IN_FOOZ} through fd 3. The process itself is in host (netns 4026531840), not in fooz.`,
+      `Process 4242 (qemu, uid 107 libvirt-qemu, vm web1) holds tap123 ${IN_FOOZ} through fd 3. The process itself is in host (netns 4026531840), not in fooz.`,
     ]);
     assert.equal(code, 0);
   });

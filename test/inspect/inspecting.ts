@@ -16,7 +16,8 @@ process.title = PROBE_TITLE;
 thisHost();
 
 export function inspectorOn(kernel: Linux = linux, finder: Finder = procFinder(null)): Inspector {
-  return new Inspector({ host: thisHost('/proc', kernel), finder, workloadOf: () => null });
+  const told = { workloadOf: () => null, userNameOf: () => '' };
+  return new Inspector({ host: thisHost('/proc', kernel), finder, ...told });
 }
 
 /** Scans, and checks that nothing that was opened for it is open any more. */

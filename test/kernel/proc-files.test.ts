@@ -126,19 +126,30 @@ describe('/proc/PID/cmdline', () => {
 
 describe('/proc/PID/cgroup', () => {
   it('is the path of the unified hierarchy', () => {
-    assert.equal(parseCgroup(bytes('0::/system.slice/a.service\n')), '/system.slice/a.service');
+    const { path, all } = parseCgroup(bytes('0::/system.slice/a.service\n'));
+    assert.equal(path, '/system.slice/a.service');
+    assert.deepEqual(all, [{ controllers: '', path }]);
   });
 
   it('is that of name=systemd on a hybrid host, where the unified one is the root', () => {
     const hybrid = '5:cpu,cpuacct:/\n1:name=systemd:/user.slice/a:b.scope\n0::/\n';
-    assert.equal(parseCgroup(bytes(hybrid)), '/user.slice/a:b.scope');
-    assert.equal(parseCgroup(bytes('1:name=systemd:/a\n0::/b\n')), '/b');
+    assert.equal(parseCgroup(bytes(hybrid)).path, '/user.slice/a:b.scope');
+    assert.equal(parseCgroup(bytes('1:name=systemd:/a\n0::/b\n')).path, '/b');
+  });
+
+  it('is told for each hierarchy, and what is no line of the kernel is none', () => {
+    const lines = '5:cpu,cpuacct:/a\n1:name=systemd:/b:c\n0::/\n\nx\n7:pids\n3::/no\n0:cpu:/no\n';
+    assert.deepEqual(parseCgroup(bytes(lines)).all, [
+      { controllers: 'cpu,cpuacct', path: '/a' },
+      { controllers: 'name=systemd', path: '/b:c' },
+      { controllers: '', path: '/' },
+    ]);
   });
 
   it('is that of name=systemd on an old host, and empty where there is none', () => {
-    assert.equal(parseCgroup(bytes('2:memory:/x\n1:name=systemd:/a\n')), '/a');
-    assert.equal(parseCgroup(bytes('2:memory:/x\n')), '');
-    assert.equal(parseCgroup(bytes('0::/\n')), '/');
+    assert.equal(parseCgroup(bytes('2:memory:/x\n1:name=systemd:/a\n')).path, '/a');
+    assert.equal(parseCgroup(bytes('2:memory:/x\n')).path, '');
+    assert.equal(parseCgroup(bytes('0::/\n')).path, '/');
     neverThrows(parseCgroup);
   });
 });

@@ -45,7 +45,7 @@ test('a zombie has an identity, and nothing else', { skip }, async (t) => {
   assert.equal(readPidStat(directory).threads, 1);
   assert.deepEqual(readPidStatus(directory).nsPids, [pid]);
   assert.deepEqual(readCommandLine(directory), []);
-  assert.equal(typeof readCgroup(directory), 'string');
+  assert.equal(typeof readCgroup(directory).path, 'string');
   assert.deepEqual(readNetnsMounts(directory), []);
   assert.deepEqual(walkFdTable(`${directory}/fd`, targets).devices, []);
 });

@@ -17,6 +17,8 @@ import { makeRootFilesystem, noStaticProgram } from './root-filesystem.js';
 
 const IMAGE = 'tapmap.test/attach:latest';
 
+const NO_NAMES = { name: '', podUid: '', podName: '', podNamespace: '' };
+
 const skip =
   missing(
     ...(['initial-root', 'tun', 'netns', 'command:setpriv', 'command:unshare'] as const),
@@ -64,8 +66,12 @@ test(
     assert.deepEqual(queues, { attached: 1, disabled: 0, found: 1 });
     assert.equal(device?.netns?.pid, pid);
     assert.equal(holders.length, 1);
-    const { process, fds } = holders[0]!;
+    const { process, workload, fds } = holders[0]!;
     assert.equal(process?.pid, pid);
+    assert.deepEqual(workload?.kind, {
+      $case: 'container',
+      value: { ...NO_NAMES, runtime: 'containerd', id: 'gateway' },
+    });
     assert.deepEqual(process.nsPids, [pid, 1]);
     assert.equal(process.executable, '/attach');
     assert.equal(process.cgroup, `/${containerd.namespace}/${id}`);
@@ -92,7 +98,16 @@ test(
     const containerd = await start(stage);
     const netns = stage.netns();
     const name = stage.unheldDevice(netns);
-    const { pid, end } = await containerd.run('router', name, { image: IMAGE, netns });
+    // What containerd's part for Kubernetes annotates, and nerdctl.
+    const annotations = {
+      'io.kubernetes.cri.container-type': 'container',
+      'io.kubernetes.cri.container-name': 'routing',
+      'io.kubernetes.cri.sandbox-name': 'router-0',
+      'io.kubernetes.cri.sandbox-namespace': 'shop',
+      'io.kubernetes.cri.sandbox-uid': '6f1c0b1e-6b4e-4b43-9f43-2b1f0d0c9a11',
+    };
+    const options = { image: IMAGE, netns, annotations };
+    const { pid, end } = await containerd.run('router', name, options);
     const held = await tapmap.binding(name, netns);
     assert.equal(held.verdict, Verdict.VERDICT_HELD);
     assert.deepEqual(
@@ -100,11 +115,24 @@ test(
       [[pid, 1]],
     );
 
+    const kind = {
+      $case: 'container',
+      value: {
+        runtime: 'containerd',
+        id: 'router',
+        name: 'routing',
+        podUid: annotations['io.kubernetes.cri.sandbox-uid'],
+        podName: 'router-0',
+        podNamespace: 'shop',
+      },
+    };
+    assert.deepEqual(held.holders[0]?.workload, { kind });
+
     await end();
     const left = await tapmap.binding(name, netns);
     assert.equal(left.name, held.name);
     assert.equal(left.verdict, Verdict.VERDICT_UNHELD);
     assert.equal(left.lastHolder?.process?.pid, pid);
-    assert.deepEqual(left.lastHolder.workload, held.holders[0]?.workload);
+    assert.deepEqual(left.lastHolder.workload, { kind });
   },
 );

@@ -45,7 +45,11 @@ test(
     assert.match(netns.ip('-d', 'link', 'show', name), /numqueues 1 numdisabled 3/);
 
     assert.equal(holders.length, 1);
-    const [{ process, fds }] = holders as [(typeof holders)[0]];
+    const [{ process, workload, fds }] = holders as [(typeof holders)[0]];
+    assert.deepEqual(workload?.kind, {
+      $case: 'virtualMachine',
+      value: { hypervisor: 'qemu', name: machine, uuid, container: undefined },
+    });
     assert.equal(process?.pid, vm.pid);
     assert.equal(process.executable, executableOf('qemu-system-x86_64'));
     assert.equal(process.netns?.inode, BigInt(netns.inode));
@@ -59,6 +63,7 @@ test(
     assert.equal(left.name, binding.name);
     assert.equal(left.verdict, Verdict.VERDICT_UNHELD);
     assert.equal(left.lastHolder?.process?.pid, vm.pid);
+    assert.deepEqual(left.lastHolder.workload, workload);
   },
 );
 

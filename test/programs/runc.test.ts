@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
+import { Evidence, Verdict, Workload } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
 import { run } from '../stage/command.js';
@@ -112,6 +112,12 @@ function specOf(id: string, device: string, netns?: Netns): object {
   };
 }
 
+function containerOf(id: string): Workload {
+  return Workload.fromPartial({
+    kind: { $case: 'container', value: { runtime: 'runc', id } },
+  });
+}
+
 test(
   'scenario 26: the tap that a container of runc made through its own device node is told as its',
   { skip },
@@ -126,8 +132,9 @@ test(
     assert.deepEqual(device?.netns?.paths, []);
     assert.equal(device.netns.pid, pid);
     assert.equal(holders.length, 1);
-    const { process, fds } = holders[0]!;
+    const { process, workload, fds } = holders[0]!;
     assert.equal(process?.pid, pid);
+    assert.deepEqual(workload, containerOf(id));
     assert.deepEqual(process.nsPids, [pid, 1]);
     assert.equal(process.executable, '/attach');
     assert.equal(process.cgroup, `/${id}`);
@@ -154,7 +161,7 @@ test(
     const stage = setStage(t);
     const pod = stage.netns();
     const name = stage.unheldDevice(pod);
-    const { pid, end } = await container(stage, name, pod);
+    const { id, pid, end } = await container(stage, name, pod);
     const held = await tapmap.binding(name, pod);
     assert.equal(held.verdict, Verdict.VERDICT_HELD);
     assert.deepEqual(
@@ -168,6 +175,6 @@ test(
     assert.equal(left.name, held.name);
     assert.equal(left.verdict, Verdict.VERDICT_UNHELD);
     assert.equal(left.lastHolder?.process?.pid, pid);
-    assert.deepEqual(left.lastHolder.workload, held.holders[0]?.workload);
+    assert.deepEqual(left.lastHolder.workload, containerOf(id));
   },
 );

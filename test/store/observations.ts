@@ -40,6 +40,7 @@ export function process(pid: number, fields: Partial<Process> = {}): Process {
     executable: '/usr/bin/holder',
     commandLine: ['holder', '--pid', String(pid)],
     uid: 0,
+    userName: `user${pid}`,
     gid: 0,
     nsPids: [pid],
     netns: netns(1),

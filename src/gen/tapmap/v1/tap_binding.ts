@@ -568,6 +568,8 @@ export interface Process {
    * `name=systemd` where that one is empty. Empty when not readable.
    */
   cgroup: string;
+  /** Name of `uid` in the host's /etc/passwd. Empty when it is not there. */
+  userName: string;
 }
 
 /** One file descriptor through which a process holds a device. */
@@ -625,9 +627,16 @@ export interface Workload {
 
 /** A container. */
 export interface Container {
-  /** Runtime or engine, such as `docker`, `containerd`, `cri-o`, `podman`, `lxc`. */
+  /**
+   * Runtime or engine: `docker`, `containerd`, `cri-o`, `podman`, `runc`, `crun`,
+   * `lxc`, `lxd`, `incus`, `systemd-nspawn`. Empty when not known: then it is a
+   * container of a Kubernetes pod.
+   */
   runtime: string;
-  /** Container id as the runtime spells it. */
+  /**
+   * Container id as the runtime spells it. Where containers have names only, it
+   * is the name.
+   */
   id: string;
   /** Container name. Empty when not known. */
   name: string;
@@ -641,12 +650,17 @@ export interface Container {
 
 /** A virtual machine. */
 export interface VirtualMachine {
-  /** Hypervisor, such as `qemu`, `cloud-hypervisor`, `firecracker`, `crosvm`. */
+  /** Hypervisor: `qemu`, `cloud-hypervisor`, `firecracker`, `crosvm`. */
   hypervisor: string;
   /** Name of the machine. Empty when not known. */
   name: string;
   /** UUID of the machine. Empty when not known. */
   uuid: string;
+  /**
+   * The container that the hypervisor runs in, such as a virt-launcher pod of
+   * KubeVirt. Unset when there is none, or it could not be told with certainty.
+   */
+  container: Container | undefined;
 }
 
 /** A unit of systemd. */
@@ -1923,6 +1937,7 @@ function createBaseProcess(): Process {
     nsPids: [],
     netns: undefined,
     cgroup: "",
+    userName: "",
   };
 }
 
@@ -1967,6 +1982,9 @@ export const Process: MessageFns<Process> = {
     }
     if (message.cgroup !== "") {
       writer.uint32(90).string(message.cgroup);
+    }
+    if (message.userName !== "") {
+      writer.uint32(98).string(message.userName);
     }
     return writer;
   },
@@ -2082,6 +2100,14 @@ export const Process: MessageFns<Process> = {
             message.cgroup = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.userName = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2119,6 +2145,11 @@ export const Process: MessageFns<Process> = {
         : [],
       netns: isSet(object.netns) ? Netns.fromJSON(object.netns) : undefined,
       cgroup: isSet(object.cgroup) ? globalThis.String(object.cgroup) : "",
+      userName: isSet(object.userName)
+        ? globalThis.String(object.userName)
+        : isSet(object.user_name)
+        ? globalThis.String(object.user_name)
+        : "",
     };
   },
 
@@ -2157,6 +2188,9 @@ export const Process: MessageFns<Process> = {
     if (message.cgroup !== "") {
       obj.cgroup = message.cgroup;
     }
+    if (message.userName !== "") {
+      obj.userName = message.userName;
+    }
     return obj;
   },
 
@@ -2176,6 +2210,7 @@ export const Process: MessageFns<Process> = {
     message.nsPids = object.nsPids?.map((e) => e) || [];
     message.netns = (object.netns !== undefined && object.netns !== null) ? Netns.fromPartial(object.netns) : undefined;
     message.cgroup = object.cgroup ?? "";
+    message.userName = object.userName ?? "";
     return message;
   },
 };
@@ -2639,7 +2674,7 @@ export const Container: MessageFns<Container> = {
 };
 
 function createBaseVirtualMachine(): VirtualMachine {
-  return { hypervisor: "", name: "", uuid: "" };
+  return { hypervisor: "", name: "", uuid: "", container: undefined };
 }
 
 export const VirtualMachine: MessageFns<VirtualMachine> = {
@@ -2652,6 +2687,9 @@ export const VirtualMachine: MessageFns<VirtualMachine> = {
     }
     if (message.uuid !== "") {
       writer.uint32(26).string(message.uuid);
+    }
+    if (message.container !== undefined) {
+      Container.encode(message.container, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2693,6 +2731,14 @@ export const VirtualMachine: MessageFns<VirtualMachine> = {
             message.uuid = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.container = Container.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2710,6 +2756,7 @@ export const VirtualMachine: MessageFns<VirtualMachine> = {
       hypervisor: isSet(object.hypervisor) ? globalThis.String(object.hypervisor) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       uuid: isSet(object.uuid) ? globalThis.String(object.uuid) : "",
+      container: isSet(object.container) ? Container.fromJSON(object.container) : undefined,
     };
   },
 
@@ -2724,6 +2771,9 @@ export const VirtualMachine: MessageFns<VirtualMachine> = {
     if (message.uuid !== "") {
       obj.uuid = message.uuid;
     }
+    if (message.container !== undefined) {
+      obj.container = Container.toJSON(message.container);
+    }
     return obj;
   },
 
@@ -2735,6 +2785,9 @@ export const VirtualMachine: MessageFns<VirtualMachine> = {
     message.hypervisor = object.hypervisor ?? "";
     message.name = object.name ?? "";
     message.uuid = object.uuid ?? "";
+    message.container = (object.container !== undefined && object.container !== null)
+      ? Container.fromPartial(object.container)
+      : undefined;
     return message;
   },
 };

@@ -388,10 +388,14 @@ export interface TapBindingFilter {
   comm: string;
   /**
    * Id of the container of a holder, or the first 12 or more characters of it;
-   * what is shorter must be the whole id.
+   * what is shorter must be the whole id. A virtual machine whose hypervisor runs
+   * in the container matches, too.
    */
   containerId: string;
-  /** Kubernetes pod uid of the container of a holder. */
+  /**
+   * Kubernetes pod uid of the container of a holder. A virtual machine whose
+   * hypervisor runs in the pod matches, too.
+   */
   podUid: string;
   /** Name of the virtual machine of a holder. */
   vmName: string;

@@ -1,42 +1,39 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cgroupWorkload } from '../../src/identify/cgroup-path.js';
+import { unitOfPath } from '../../src/identify/systemd-unit.js';
 
 const unit = (name: string, slice: string) => ({ kind: 'systemdUnit', unit: name, slice }) as const;
 
 test('a service in a slice is told as unit and slice', () => {
   assert.deepEqual(
-    cgroupWorkload('/system.slice/openvpn@office.service'),
+    unitOfPath('/system.slice/openvpn@office.service'),
     unit('openvpn@office.service', 'system.slice'),
   );
   assert.deepEqual(
-    cgroupWorkload('/system.slice/system-openvpn.slice/openvpn@a.service/inner'),
+    unitOfPath('/system.slice/system-openvpn.slice/openvpn@a.service/inner'),
     unit('openvpn@a.service', 'system-openvpn.slice'),
   );
 });
 
 test('a name that the kernel could take for a file of its own loses its underscore', () => {
-  assert.deepEqual(
-    cgroupWorkload('/system.slice/_cpu.service'),
-    unit('cpu.service', 'system.slice'),
-  );
+  assert.deepEqual(unitOfPath('/system.slice/_cpu.service'), unit('cpu.service', 'system.slice'));
 });
 
 test('a service outside of any slice is told without one', () => {
-  assert.deepEqual(cgroupWorkload('/vpn.service'), unit('vpn.service', ''));
+  assert.deepEqual(unitOfPath('/vpn.service'), unit('vpn.service', ''));
 });
 
 test('what the manager of a user started is not told as that manager', () => {
   const manager = '/user.slice/user-1000.slice/user@1000.service';
-  assert.deepEqual(cgroupWorkload(manager), unit('user@1000.service', 'user-1000.slice'));
+  assert.deepEqual(unitOfPath(manager), unit('user@1000.service', 'user-1000.slice'));
   for (const below of [
     'init.scope',
     'app.slice/app-firefox-1234.scope',
     'user.slice/podman-1234.scope',
     'session.slice/x.service',
   ]) {
-    assert.equal(cgroupWorkload(`${manager}/${below}`), null, below);
+    assert.equal(unitOfPath(`${manager}/${below}`), null, below);
   }
 });
 
@@ -46,10 +43,10 @@ test('a container that its engine put below itself is not told as the engine', (
     `/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:${id}`,
     `/system.slice/docker.service/docker/${id}`,
   ]) {
-    assert.equal(cgroupWorkload(path), null, path);
+    assert.equal(unitOfPath(path), null, path);
   }
   const engine = '/system.slice/docker.service';
-  assert.deepEqual(cgroupWorkload(engine), unit('docker.service', 'system.slice'));
+  assert.deepEqual(unitOfPath(engine), unit('docker.service', 'system.slice'));
 });
 
 test('what could be of another service manager, or of a container, is not told', () => {
@@ -70,7 +67,7 @@ test('what could be of another service manager, or of a container, is not told',
     '/system.slice/x.service (deleted)',
     '/system.slice/systemd-nspawn@a.service/payload/system.slice/inner.service',
   ]) {
-    assert.equal(cgroupWorkload(path), null, path);
+    assert.equal(unitOfPath(path), null, path);
   }
 });
 
@@ -82,9 +79,8 @@ test('of any path at all no more is told than a service that is in it, and its s
   fc.assert(
     fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
       const path = parts.join('/');
-      const workload = cgroupWorkload(path);
+      const workload = unitOfPath(path);
       if (workload === null) return;
-      assert.ok(workload.kind === 'systemdUnit');
       const groups = path.split('/').map((group) => group.replace(/^_/, ''));
       const at = groups.indexOf(workload.unit);
       assert.match(groups[at] ?? '', /\.service$/);

@@ -2,13 +2,28 @@
  * Tells a systemd unit from the path of a control group. Source: systemd.slice(5), systemd.scope(5)
  * and the layout that systemd's cg_path_get_unit reads.
  */
-import type { Workload } from '../model/holder.js';
+import type { ControlGroup } from '../kernel/proc-pid-cgroup.js';
+import type { SystemdUnit } from '../model/holder.js';
+
+/**
+ * The unit by the hierarchies that systemd keeps: the unified one and `name=systemd`, which agree for what
+ * it started. Where another has moved a process in one of them, it is no longer known to be the unit's.
+ */
+export function unitOf(controlGroups: readonly ControlGroup[]): SystemdUnit | null {
+  const paths = controlGroups
+    .filter(({ controllers }) => controllers === '' || controllers === 'name=systemd')
+    .map(({ path }) => path)
+    .filter((path) => path !== '/');
+  const [unit = null, ...others] = paths.map(unitOfPath);
+  const agree = others.every((other) => other?.unit === unit?.unit && other?.slice === unit?.slice);
+  return agree ? unit : null;
+}
 
 /**
  * The innermost service of the path, with its slice. Scopes belong to whoever made them (a session, a
  * container engine) and are not told as units.
  */
-export function cgroupWorkload(path: string): Workload | null {
+export function unitOfPath(path: string): SystemdUnit | null {
   const parts = path.split('/');
   const at = parts.findLastIndex((part) => part.endsWith('.service'));
   const unit = parts[at];

@@ -1,0 +1,19 @@
+/** State that is kept as JSON. */
+
+/** Throws SyntaxError. */
+export function jsonOf(bytes: Buffer): unknown {
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+/** Longer ones are no names. */
+const NAME_MAX = 1024;
+
+/** Empty for what is no name. */
+export function nameOf(value: unknown): string {
+  return typeof value === 'string' && value.length <= NAME_MAX ? value : '';
+}
+
+/** A label or annotation; empty when it is not there, or is no name. */
+export function label(labels: Readonly<Record<string, unknown>>, key: string): string {
+  return Object.hasOwn(labels, key) ? nameOf(labels[key]) : '';
+}

@@ -1,0 +1,7 @@
+/** What a virtual machine is called. */
+export interface MachineNames {
+  /** Empty when not told. */
+  readonly name: string;
+  /** Empty when not told. */
+  readonly uuid: string;
+}

@@ -1,0 +1,134 @@
+/**
+ * Containers of runc and crun that no engine is above: by the control group that their state names.
+ *
+ * runc: `/run/runc/ID/state.json`, struct State of libcontainer/container_linux.go and BaseState of
+ * container.go (seen with 1.1.5). crun: `/run/crun/ID/status`, src/libcrun/status.c. Both keep the
+ * start time of the container's first process, field 22 of /proc/PID/stat.
+ */
+import { z } from 'zod';
+import { isKernelError } from '../kernel/kernel-error.js';
+import type { ControlGroup } from '../kernel/proc-pid-cgroup.js';
+import { readPidStat } from '../kernel/proc-pid-stat.js';
+import { jsonOf } from './json-state.js';
+import type { StateFiles } from './state-files.js';
+
+export interface OciContainer {
+  readonly id: string;
+  /** First process. */
+  readonly pid: number;
+  readonly startTime: number;
+  readonly groups: readonly OciGroup[];
+}
+
+interface OciGroup {
+  /** A controller, `name=systemd`, empty for the unified hierarchy; null: in each hierarchy. */
+  readonly controller: string | null;
+  readonly path: string;
+}
+
+export interface RuntimeContainer {
+  readonly runtime: 'runc' | 'crun';
+  readonly id: string;
+  /** Of its control group. */
+  readonly path: string;
+}
+
+const RUNTIMES = [
+  { runtime: 'runc', directory: '/run/runc', file: 'state.json', parse: parseRuncState },
+  { runtime: 'crun', directory: '/run/crun', file: 'status', parse: parseCrunStatus },
+] as const;
+
+/**
+ * The containers that one of `groups` is of, or is below. `procRoot` is where their first processes are
+ * looked up: what is told of one that has ended is told of no living container.
+ */
+export function readRuntimeContainers(
+  files: StateFiles,
+  procRoot: string,
+  groups: readonly ControlGroup[],
+): RuntimeContainer[] {
+  const found: RuntimeContainer[] = [];
+  for (const { runtime, directory, file, parse } of RUNTIMES) {
+    for (const id of files.names(directory) ?? []) {
+      const container = files.read(directory, `${id}/${file}`, parse);
+      // crun's file does not tell the id.
+      if (container === null || (container.id !== id && container.id !== '')) continue;
+      const path = groupOf(container, groups);
+      if (path !== null && isRunning(procRoot, container)) found.push({ runtime, id, path });
+    }
+  }
+  return found;
+}
+
+function groupOf(container: OciContainer, groups: readonly ControlGroup[]): string | null {
+  for (const group of groups) {
+    const controllers = group.controllers.split(',');
+    for (const { controller, path } of container.groups) {
+      if (path === '/' || (controller !== null && !controllers.includes(controller))) continue;
+      if (group.path === path || group.path.startsWith(`${path}/`)) return path;
+    }
+  }
+  return null;
+}
+
+function isRunning(procRoot: string, { pid, startTime }: OciContainer): boolean {
+  try {
+    return readPidStat(`${procRoot}/${pid}`).startTime === startTime;
+  } catch (error) {
+    if (isKernelError(error)) return false;
+    throw error;
+  }
+}
+
+const runcState = z.object({
+  id: z.string().min(1),
+  init_process_pid: z.int().min(1),
+  init_process_start: z.int().min(0),
+  cgroup_paths: z.record(z.string(), z.string()),
+});
+
+/** Throws at what is not of the format. */
+export function parseRuncState(bytes: Buffer): OciContainer {
+  const state = runcState.parse(jsonOf(bytes));
+  return {
+    id: state.id,
+    pid: state.init_process_pid,
+    startTime: state.init_process_start,
+    groups: Object.entries(state.cgroup_paths).flatMap(([controller, mounted]) => {
+      const path = pathInHierarchy(mounted, controller);
+      return path === null ? [] : [{ controller, path }];
+    }),
+  };
+}
+
+const MOUNT = '/sys/fs/cgroup';
+
+/**
+ * `/sys/fs/cgroup/memory/a` -> `/a`. Where the hierarchies are one, `/sys/fs/cgroup/a` -> `/a`; where the
+ * unified one is beside others, it is mounted at `unified`.
+ */
+function pathInHierarchy(mounted: string, controller: string): string | null {
+  if (!mounted.startsWith(`${MOUNT}/`)) return null;
+  const path = mounted.slice(MOUNT.length);
+  if (controller === '' && !path.startsWith('/unified/')) return path;
+  const at = path.indexOf('/', 1);
+  return at === -1 ? null : path.slice(at);
+}
+
+const crunStatus = z.object({
+  pid: z.int().min(1),
+  'process-start-time': z.int().min(1),
+  'cgroup-path': z.string().min(1),
+});
+
+/** Throws at what is not of the format. */
+export function parseCrunStatus(bytes: Buffer): OciContainer {
+  const status = crunStatus.parse(jsonOf(bytes));
+  const path = status['cgroup-path'];
+  return {
+    id: '',
+    pid: status.pid,
+    startTime: status['process-start-time'],
+    groups: [{ controller: null, path: path.startsWith('/') ? path : `/${path}` }],
+  };
+}
