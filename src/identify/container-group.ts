@@ -8,6 +8,8 @@
  * (libpod/container_internal_linux.go: `libpod-ID`, `libpod-payload-ID`).
  */
 
+type NamedBy = 'host' | 'user' | 'other';
+
 export interface ContainerGroup {
   /** Empty where the path does not tell it: `kubepods/podUID/ID` may be containerd's or Docker's. */
   readonly runtime: 'docker' | 'containerd' | 'cri-o' | 'podman' | '';
@@ -17,10 +19,11 @@ export interface ContainerGroup {
   /** Path of the container's own group: processes may be in groups below it. */
   readonly path: string;
   /**
-   * A group above belongs to somebody who may name what is below it at will: a user's manager, a
-   * service, another container. Then the path alone proves little.
+   * Who names the groups below the one above: root of the host with its engines and service manager; a
+   * user, below their own manager; or somebody else, such as another container or a service that
+   * systemd has left its groups to. What is not root's may bear any name, that of another's container too.
    */
-  readonly delegated: boolean;
+  readonly namedBy: NamedBy;
 }
 
 const ID = '[0-9a-f]{64}';
@@ -46,11 +49,16 @@ export function containerGroups(path: string): ContainerGroup[] {
   const groups = groupsOf(path);
   if (groups === null) return [];
   const found: ContainerGroup[] = [];
+  let namedBy: NamedBy = 'host';
   groups.forEach((group, at) => {
     const container = containerAt(groups, group, at);
-    if (container === null) return;
-    const delegated = !groups.slice(0, at).every(isHosts);
-    found.unshift({ ...container, path: `/${groups.slice(0, at + 1).join('/')}`, delegated });
+    if (container !== null) {
+      const path = `/${groups.slice(0, at + 1).join('/')}`;
+      found.unshift({ ...container, path, namedBy });
+      namedBy = 'other';
+    } else if (namedBy === 'host' && !isHosts(group)) {
+      namedBy = /^user@[0-9]+\.service$/.test(group) ? 'user' : 'other';
+    }
   });
   return found;
 }

@@ -34,7 +34,9 @@ export function readPodmanState(files: StateFiles, id: string): ContainerNames |
 }
 
 export function storagePresence(files: StateFiles, id: string): Presence {
-  return files.presence(STORAGE, id);
+  if (readPodmanState(files, id) !== null) return 'there';
+  const [storage, run] = [files.presence(STORAGE, id), files.presence(RUN, id)];
+  return storage === 'absent' ? run : storage;
 }
 
 const configuration = z.object({

@@ -4,20 +4,21 @@ import type { Container } from '../model/holder.js';
 import { groupsOf } from './container-group.js';
 import { readContainerdStateAt } from './containerd-state.js';
 import { engineContainer, type PlacedContainer } from './engine-container.js';
-import { readRuntimeContainers } from './oci-runtime-state.js';
+import type { RuntimeContainers } from './oci-runtime-state.js';
 import type { StateFiles } from './state-files.js';
 
 /** Null when it is in none, or in which one is not certain. */
 export function containerOf(
   files: StateFiles,
-  procRoot: string,
+  runtimes: RuntimeContainers,
   controlGroups: readonly ControlGroup[],
 ): Container | null {
   const paths = new Set(controlGroups.map(({ path }) => path).filter((path) => path !== '/'));
   const found = [...paths].flatMap((path) => placedContainer(files, path) ?? []);
   if (found.length > 0) return innermost(found);
-  const ofRuntimes = readRuntimeContainers(files, procRoot, controlGroups);
-  return innermost(ofRuntimes.map(({ runtime, id, path }) => placed(runtime, id, path)));
+  return innermost(
+    runtimes.at(controlGroups).map(({ runtime, id, path }) => placed(runtime, id, path)),
+  );
 }
 
 function placedContainer(files: StateFiles, path: string): PlacedContainer | null {

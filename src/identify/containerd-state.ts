@@ -22,9 +22,14 @@ const configuration = z.object({
   linux: z.object({ cgroupsPath: z.string().optional() }).nullish(),
 });
 
+export interface ContainerdNames extends ContainerNames {
+  /** In containerd's sense. */
+  readonly namespace: string;
+}
+
 /** An id may be used in several namespaces. Null when one of them is not to be seen. */
-export function readContainerdStates(files: StateFiles, id: string): ContainerNames[] | null {
-  const found: ContainerNames[] = [];
+export function readContainerdStates(files: StateFiles, id: string): ContainerdNames[] | null {
+  const found: ContainerdNames[] = [];
   for (const state of STATES) {
     const namespaces = files.names(`${state}/${TASKS}`);
     if (namespaces === null) return null;
@@ -41,7 +46,7 @@ export function readContainerdStateAt(
   files: StateFiles,
   namespace: string,
   id: string,
-): ContainerNames | null {
+): ContainerdNames | null {
   for (const state of STATES) {
     const told = readContainerdState(files, state, namespace, id);
     if (told?.cgroupsPath === `/${namespace}/${id}`) return told;
@@ -54,10 +59,10 @@ function readContainerdState(
   state: string,
   namespace: string,
   id: string,
-): ContainerNames | null {
+): ContainerdNames | null {
   const file = `${namespace}/${id}/config.json`;
   const told = files.read(`${state}/${TASKS}`, file, parseContainerdState);
-  return told === null ? null : { ...told, id };
+  return told === null ? null : { ...told, id, namespace };
 }
 
 /** Throws at what is not of the format. The id is in the path alone. */

@@ -31,13 +31,14 @@ export function engineContainer(files: StateFiles, path: string): PlacedContaine
 }
 
 function provenContainer(files: StateFiles, group: ContainerGroup): Container | null {
-  const { id, podUid, delegated } = group;
-  if (delegated) {
+  const { id, podUid, namedBy } = group;
+  if (namedBy !== 'host') {
     if (group.runtime === 'podman' && readPodmanPlace(files, id) === group.path) {
       return containerOf(group, 'podman', readPodmanState(files, id));
     }
-    // Its owner may have called it anything, such as what is somebody else's.
-    return isUnknownToEngines(files, group) ? containerOf(group, group.runtime, null) : null;
+    // What a user calls a container of theirs is believed, unless it is a container of the host's.
+    if (namedBy === 'other' || !isUnknownToEngines(files, id)) return null;
+    return containerOf({ ...group, podUid: '' }, group.runtime, null);
   }
   switch (group.runtime) {
     case 'docker':
@@ -50,10 +51,8 @@ function provenContainer(files: StateFiles, group: ContainerGroup): Container | 
       return containerOf(group, 'podman', readPodmanState(files, id));
     case '': {
       const docker = readDockerState(files, id);
+      if (docker !== null && isOfPod(docker, podUid)) return containerOf(group, 'docker', docker);
       const containerd = containerdNames(files, group);
-      if (docker !== null && containerd === null && isOfPod(docker, podUid)) {
-        return containerOf(group, 'docker', docker);
-      }
       return containerOf(group, containerd === null ? '' : 'containerd', containerd);
     }
   }
@@ -78,10 +77,16 @@ function isOfPod(names: ContainerNames, podUid: string): boolean {
   return podUid === '' || names.podUid === '' || names.podUid === podUid;
 }
 
+/** Docker runs its containers by containerd, in this namespace. */
+const DOCKERS_NAMESPACE = 'moby';
+
 /** Ids are containerd's own in each namespace: the one that was put there. */
 function containerdNames(files: StateFiles, group: ContainerGroup): ContainerNames | null {
   const states = readContainerdStates(files, group.id) ?? [];
-  const here = states.filter(({ cgroupsPath }) => isPlace(cgroupsPath ?? '', group.path));
+  const here = states.filter(
+    ({ namespace, cgroupsPath }) =>
+      namespace !== DOCKERS_NAMESPACE && isPlace(cgroupsPath ?? '', group.path),
+  );
   return here.length === 1 ? here[0]! : null;
 }
 
@@ -97,14 +102,13 @@ function isPlace(cgroupsPath: string, path: string): boolean {
   return path.endsWith(`/${prefix}-${name}.scope`) || path.endsWith(`/${cgroupsPath}`);
 }
 
-/** Whether no engine of the host, nor its kubelet, has such a container or pod. */
-function isUnknownToEngines(files: StateFiles, { id, podUid }: ContainerGroup): boolean {
+/** Whether no engine of the host has such a container. */
+function isUnknownToEngines(files: StateFiles, id: string): boolean {
   const containerd = readContainerdStates(files, id);
   const known: Presence[] = [
     dockerPresence(files, id),
     storagePresence(files, id),
     containerd === null ? 'unknown' : containerd.length > 0 ? 'there' : 'absent',
-    podUid === '' ? 'absent' : files.presence('/var/lib/kubelet/pods', podUid),
   ];
   return known.every((presence) => presence === 'absent');
 }

@@ -2,6 +2,7 @@
 import { statusOfPath } from '../kernel/descriptor.js';
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { Workload } from '../model/holder.js';
+import { RuntimeContainers } from './oci-runtime-state.js';
 import { StateFiles } from './state-files.js';
 import { readUserName, userIdsAreHosts } from './user-name.js';
 import { workloadOf, type Subject } from './workload.js';
@@ -18,16 +19,18 @@ export interface HostFiles {
 
 export class Identification {
   readonly #files: StateFiles;
+  readonly #runtimes: RuntimeContainers;
   readonly #namesUsers: boolean;
   readonly #workloads = new Map<string, Workload | null>();
   #users = new Map<number, string>();
   #since = -Infinity;
 
   constructor(
-    private readonly host: HostFiles,
+    host: HostFiles,
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#files = new StateFiles(host.root);
+    this.#runtimes = new RuntimeContainers(this.#files, host.procRoot);
     this.#namesUsers = userIdsAreHosts(host.procRoot);
   }
 
@@ -43,7 +46,7 @@ export class Identification {
     ]);
     let workload = this.#workloads.get(key);
     if (workload === undefined) {
-      workload = workloadOf(this.#files, this.host.procRoot, subject);
+      workload = workloadOf(this.#files, this.#runtimes, subject);
       this.#workloads.set(key, workload);
     }
     return workload;
@@ -67,6 +70,7 @@ export class Identification {
     this.#since = now;
     this.#workloads.clear();
     this.#users = new Map();
+    this.#runtimes.forget();
     this.#files.sweep();
   }
 }

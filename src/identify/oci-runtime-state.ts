@@ -12,7 +12,7 @@ import { readPidStat } from '../kernel/proc-pid-stat.js';
 import { jsonOf } from './json-state.js';
 import type { StateFiles } from './state-files.js';
 
-export interface OciContainer {
+interface OciContainer {
   readonly id: string;
   /** First process. */
   readonly pid: number;
@@ -38,27 +38,60 @@ const RUNTIMES = [
   { runtime: 'crun', directory: '/run/crun', file: 'status', parse: parseCrunStatus },
 ] as const;
 
-/**
- * The containers that one of `groups` is of, or is below. `procRoot` is where their first processes are
- * looked up: what is told of one that has ended is told of no living container.
- */
-export function readRuntimeContainers(
-  files: StateFiles,
-  procRoot: string,
-  groups: readonly ControlGroup[],
-): RuntimeContainer[] {
-  const found: RuntimeContainer[] = [];
-  for (const { runtime, directory, file, parse } of RUNTIMES) {
-    for (const id of files.names(directory) ?? []) {
-      const container = files.read(directory, `${id}/${file}`, parse);
-      // crun's file does not tell the id.
-      if (container === null || (container.id !== id && container.id !== '')) continue;
+/** All containers of runc and crun on the host, as of the last time that one came or went. */
+export class RuntimeContainers {
+  #listed = '';
+  #containers: readonly Listed[] = [];
+
+  /** `procRoot` is where first processes are looked up: what has ended is no container. */
+  constructor(
+    private readonly files: StateFiles,
+    private readonly procRoot: string,
+  ) {}
+
+  /** Those that one of the groups is of, or is below. */
+  at(groups: readonly ControlGroup[]): RuntimeContainer[] {
+    this.#refresh();
+    return this.#containers.flatMap(({ runtime, id, container }) => {
       const path = groupOf(container, groups);
-      if (path !== null && isRunning(procRoot, container)) found.push({ runtime, id, path });
-    }
+      return path !== null && isRunning(this.procRoot, container) ? [{ runtime, id, path }] : [];
+    });
   }
-  return found;
+
+  /** Reads again even if the same ones are there. */
+  forget(): void {
+    this.#listed = '';
+  }
+
+  #refresh(): void {
+    const ids = RUNTIMES.map(({ directory }) => this.files.names(directory) ?? []);
+    const listed = JSON.stringify(ids);
+    if (listed === this.#listed) return;
+    const found = RUNTIMES.flatMap(({ runtime, directory, file, parse }, at) =>
+      ids[at]!.map((id) => ({
+        runtime,
+        id,
+        container: this.files.read(directory, `${id}/${file}`, parse),
+      })),
+    );
+    this.#containers = found.filter(isListed);
+    // A directory is made before the file in it.
+    this.#listed = found.every(({ container }) => container !== null) ? listed : '';
+  }
 }
+
+function isListed(found: Found): found is Listed {
+  // crun's file does not tell the id.
+  return found.container !== null && ['', found.id].includes(found.container.id);
+}
+
+interface Found {
+  readonly runtime: RuntimeContainer['runtime'];
+  readonly id: string;
+  readonly container: OciContainer | null;
+}
+
+type Listed = Found & { readonly container: OciContainer };
 
 function groupOf(container: OciContainer, groups: readonly ControlGroup[]): string | null {
   for (const group of groups) {

@@ -12,6 +12,8 @@ import { openBeneath, openInRoot } from '../kernel/openat2.js';
 const BYTES_MAX = 8 * 1024 * 1024;
 /** As many entries of one directory are looked at. */
 const NAMES_MAX = 4096;
+/** Milliseconds; longer than a step of any clock that the kernel has for it. */
+const STEP = 1000;
 
 interface Remembered {
   /** Device, inode, size and times: the same ones are the same content. */
@@ -39,15 +41,17 @@ export class StateFiles {
   read<T>(directory: string, file: string, parse: Parse<T>): T | null {
     const key = `${directory}/${file}`;
     const status = this.#at(directory, file, (fd) => {
-      const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+      const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = fstatSync(fd, { bigint: true });
       const now = [dev, ino, size, mtimeNs, ctimeNs].join();
       const before = this.#remembered.get(key);
       if (before?.status === now && before.parse === parse) {
         before.used = true;
         return;
       }
+      // Times of files have steps: within one, a file may change and keep its times.
+      const isFresh = Math.abs(Date.now() - Number(ctimeMs)) < STEP;
       const value = parsed(fd, parse);
-      this.#remembered.set(key, { status: now, parse, value, used: true });
+      this.#remembered.set(key, { status: isFresh ? '' : now, parse, value, used: true });
     });
     if (status !== 'there') {
       this.#remembered.delete(key);

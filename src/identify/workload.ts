@@ -2,6 +2,7 @@
 import type { ControlGroup } from '../kernel/proc-pid-cgroup.js';
 import type { Workload } from '../model/holder.js';
 import { containerOf } from './container.js';
+import type { RuntimeContainers } from './oci-runtime-state.js';
 import type { StateFiles } from './state-files.js';
 import { unitOf } from './systemd-unit.js';
 import { runningMachine } from './virtual-machine.js';
@@ -16,8 +17,12 @@ export interface Subject {
 }
 
 /** Null when it cannot be told with certainty: wrong is worse than unset. */
-export function workloadOf(files: StateFiles, procRoot: string, subject: Subject): Workload | null {
-  const container = containerOf(files, procRoot, subject.controlGroups);
+export function workloadOf(
+  files: StateFiles,
+  runtimes: RuntimeContainers,
+  subject: Subject,
+): Workload | null {
+  const container = containerOf(files, runtimes, subject.controlGroups);
   const machine = runningMachine(subject);
   if (machine !== null) return { kind: 'virtualMachine', ...machine, container };
   return container ?? unitOf(subject.controlGroups);

@@ -51,7 +51,7 @@ export interface Container {
   readonly podNamespace: string;
 }
 
-export interface VirtualMachine {
+interface VirtualMachine {
   readonly kind: 'virtualMachine';
   readonly hypervisor: string;
   readonly name: string;

@@ -9,21 +9,26 @@ const UID = '6f1c0b1e-6b4e-4b43-9f43-2b1f0d0c9a11';
 const UID_IN_SLICE = UID.replaceAll('-', '_');
 const USER = '/user.slice/user-1000.slice/user@1000.service';
 
-/** Runtime, id and pod of the innermost, and whether its path is under somebody else's hand. */
+/** Runtime, id and pod of the innermost, and who named it. */
 function innermost(path: string): unknown {
   const [found] = containerGroups(path);
-  return found && [found.runtime, found.id, found.podUid, found.delegated ? 'delegated' : 'host'];
+  return found && [found.runtime, found.id, found.podUid, found.namedBy];
 }
 
 describe('the path of a control group', () => {
   const pod = `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${UID_IN_SLICE}.slice`;
-  const told: [path: string, runtime: string, podUid: string, of: 'host' | 'delegated'][] = [
+  const told: [
+    path: string,
+    runtime: string,
+    podUid: string,
+    namedBy: 'host' | 'user' | 'other',
+  ][] = [
     [`/docker/${ID}`, 'docker', '', 'host'],
     [`/docker/${ID}/init.scope`, 'docker', '', 'host'],
     [`/system.slice/docker-${ID}.scope`, 'docker', '', 'host'],
     [`/system.slice/docker.service/docker/${ID}`, 'docker', '', 'host'],
     [`/ecstasks.slice/ecstasks-1f.slice/docker-${ID}.scope`, 'docker', '', 'host'],
-    [`${USER}/user.slice/docker-${ID}.scope`, 'docker', '', 'delegated'],
+    [`${USER}/user.slice/docker-${ID}.scope`, 'docker', '', 'user'],
     [`${pod}/cri-containerd-${ID}.scope`, 'containerd', UID, 'host'],
     [`${pod}/docker-${ID}.scope`, 'docker', UID, 'host'],
     [`${pod}/crio-${ID}.scope`, 'cri-o', UID, 'host'],
@@ -53,19 +58,19 @@ describe('the path of a control group', () => {
     [`/machine.slice/libpod-${ID}.scope/container`, 'podman', '', 'host'],
     [`/machine.slice/machine-libpod_pod_${OTHER}.slice/libpod-${ID}.scope`, 'podman', '', 'host'],
     [`/libpod_parent/libpod-${ID}`, 'podman', '', 'host'],
-    [`${USER}/user.slice/libpod-${ID}.scope/container`, 'podman', '', 'delegated'],
-    [`/system.slice/web.service/libpod-payload-${ID}`, 'podman', '', 'delegated'],
-    [`/docker/${OTHER}/docker/${ID}`, 'docker', '', 'delegated'],
+    [`${USER}/user.slice/libpod-${ID}.scope/container`, 'podman', '', 'user'],
+    [`/system.slice/web.service/libpod-payload-${ID}`, 'podman', '', 'other'],
+    [`/docker/${OTHER}/docker/${ID}`, 'docker', '', 'other'],
     [
       `/docker/${OTHER}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod${UID_IN_SLICE}.slice/cri-containerd-${ID}.scope`,
       'containerd',
       UID,
-      'delegated',
+      'other',
     ],
   ];
-  for (const [path, runtime, podUid, of] of told) {
+  for (const [path, runtime, podUid, namedBy] of told) {
     it(`${path} is of a container`, () => {
-      assert.deepEqual(innermost(path), [runtime, ID, podUid, of]);
+      assert.deepEqual(innermost(path), [runtime, ID, podUid, namedBy]);
     });
   }
 
@@ -113,7 +118,7 @@ describe('the path of a control group', () => {
   });
 
   it('tells a pod whose uid is of an unknown form without its uid', () => {
-    assert.deepEqual(innermost(`/kubepods/podx-1/crio-${ID}`), ['cri-o', ID, '', 'delegated']);
+    assert.deepEqual(innermost(`/kubepods/podx-1/crio-${ID}`), ['cri-o', ID, '', 'other']);
     assert.deepEqual(innermost(`/kubepods.slice/kubepods-podx.slice/crio-${ID}.scope`), [
       'cri-o',
       ID,

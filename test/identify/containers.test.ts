@@ -1,0 +1,289 @@
+// Containers, told from control groups and the state directories of their engines.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Workload } from '../../src/model/holder.js';
+import {
+  bare,
+  BESTEFFORT,
+  BURSTABLE,
+  FixtureHost,
+  ID,
+  named,
+  ofPod,
+  OTHER,
+  UID,
+  UID_IN_SLICE,
+} from './host.js';
+
+const USER = '/user.slice/user-1000.slice/user@1000.service';
+const unit = (name: string, slice: string): Workload => ({
+  kind: 'systemdUnit',
+  unit: name,
+  slice,
+});
+
+type Case = [says: string, cgroup: string, workload: Workload | null];
+
+function specify(fixture: string, cases: readonly Case[]): void {
+  const host = new FixtureHost(fixture);
+  for (const [says, cgroup, workload] of cases) {
+    it(says, () => {
+      assert.deepEqual(host.workload(cgroup), workload);
+    });
+  }
+}
+
+describe('Docker', () => {
+  specify('docker', [
+    ['names its containers', `/system.slice/docker-${ID}.scope`, named('docker', ID, 'web')],
+    ['names them with its own control groups', `/docker/${ID}`, named('docker', ID, 'web')],
+    [
+      'names the pod of a container',
+      `${BURSTABLE}/docker-${OTHER}.scope`,
+      ofPod('docker', OTHER, 'router'),
+    ],
+    [
+      'is known by its state where the path tells no engine',
+      `/kubepods/pod${UID}/${OTHER}`,
+      ofPod('docker', OTHER, 'router'),
+    ],
+    [
+      'is not believed about a container of another pod',
+      `/kubepods/pod${UID.replace('6', '7')}/${OTHER}`,
+      bare('', OTHER, UID.replace('6', '7')),
+    ],
+    ['may keep its state elsewhere', `/docker/${'ab'.repeat(32)}`, bare('docker', 'ab'.repeat(32))],
+    [
+      "may run as a user's",
+      `${USER}/user.slice/docker-${'ab'.repeat(32)}.scope`,
+      bare('docker', 'ab'.repeat(32)),
+    ],
+    [
+      "is not meant by a user's group of the id of one of its containers",
+      `${USER}/docker-${ID}.scope`,
+      null,
+    ],
+    [
+      'in a container is of that container',
+      `/docker/${ID}/docker/${'ab'.repeat(32)}`,
+      named('docker', ID, 'web'),
+    ],
+    [
+      'is not meant by a group of its id that a container made',
+      `/docker/${ID}/docker-${OTHER}.scope`,
+      named('docker', ID, 'web'),
+    ],
+    [
+      'is no container itself',
+      '/system.slice/docker.service',
+      unit('docker.service', 'system.slice'),
+    ],
+  ]);
+});
+
+describe('containerd', () => {
+  specify('containerd', [
+    [
+      'names container and pod',
+      `${BURSTABLE}/cri-containerd-${ID}.scope`,
+      ofPod('containerd', ID, 'router'),
+    ],
+    [
+      "names them where its driver and the kubelet's differ",
+      `/system.slice/containerd.service/kubepods-burstable-pod${UID_IN_SLICE}.slice:cri-containerd:${ID}`,
+      ofPod('containerd', ID, 'router'),
+    ],
+    [
+      'names a pod of which the sandbox is',
+      `/kubepods/besteffort/pod${UID}/${OTHER}`,
+      ofPod('containerd', OTHER, ''),
+    ],
+    [
+      'is not believed about a container that it put elsewhere',
+      `/kubepods/burstable/pod${UID}/${OTHER}`,
+      bare('', OTHER, UID),
+    ],
+    [
+      'has no names for what it does not know',
+      `${BURSTABLE}/cri-containerd-${'ab'.repeat(32)}.scope`,
+      bare('containerd', 'ab'.repeat(32), UID),
+    ],
+    [
+      'names the containers of nerdctl',
+      `/system.slice/nerdctl-${'aa'.repeat(32)}.scope`,
+      named('containerd', 'aa'.repeat(32), 'gateway'),
+    ],
+    [
+      'is known by its state at the place that its clients choose',
+      '/idtns/web',
+      bare('containerd', 'web'),
+    ],
+    [
+      'is known there to what the container made below it',
+      '/idtns/web/inner',
+      bare('containerd', 'web'),
+    ],
+    ['is not meant by a path of that form alone', '/idtns/db', null],
+    ['is not meant by the place of a container that it put elsewhere', '/idtns/elsewhere', null],
+    ['is not meant by a place of that name further down', '/vpn/idtns/web', null],
+    [
+      "is not meant by a user's group of the id of one of its containers",
+      `${USER}/user.slice/nerdctl-${ID}.scope`,
+      null,
+    ],
+  ]);
+});
+
+describe('CRI-O', () => {
+  specify('cri-o', [
+    ['names container and pod', `${BESTEFFORT}/crio-${ID}.scope`, ofPod('cri-o', ID, 'router')],
+    [
+      'names them below the scope',
+      `${BESTEFFORT}/crio-${ID}.scope/container`,
+      ofPod('cri-o', ID, 'router'),
+    ],
+    [
+      'names the pod of an infra container',
+      `${BESTEFFORT}/crio-${OTHER}.scope`,
+      ofPod('cri-o', OTHER, ''),
+    ],
+    [
+      'names them with its own control groups',
+      `/kubepods/besteffort/pod${UID}/crio-${ID}`,
+      ofPod('cri-o', ID, 'router'),
+    ],
+    ['is no container where it watches one', `${BESTEFFORT}/crio-conmon-${ID}.scope`, null],
+    ['is not in the pod where nothing tells which container', BESTEFFORT, null],
+  ]);
+});
+
+describe('Podman', () => {
+  const quadlet = '/system.slice/gateway.service';
+  specify('podman', [
+    [
+      'names its containers',
+      `/machine.slice/libpod-${ID}.scope/container`,
+      named('podman', ID, 'web'),
+    ],
+    [
+      'names those that go with their process',
+      `/machine.slice/libpod-${OTHER}.scope`,
+      named('podman', OTHER, 'gateway'),
+    ],
+    [
+      'has no name for one without',
+      `/libpod_parent/libpod-${'bb'.repeat(32)}`,
+      bare('podman', 'bb'.repeat(32)),
+    ],
+    [
+      'says that a container is in a service',
+      `${quadlet}/libpod-payload-${OTHER}`,
+      named('podman', OTHER, 'gateway'),
+    ],
+    [
+      'is not meant by another service that says so',
+      `/system.slice/evil.service/libpod-payload-${OTHER}`,
+      null,
+    ],
+    [
+      'is a service beside the container that it is in',
+      `${quadlet}/runtime`,
+      unit('gateway.service', 'system.slice'),
+    ],
+    [
+      'may run as a user',
+      `${USER}/user.slice/libpod-${'ab'.repeat(32)}.scope/container`,
+      bare('podman', 'ab'.repeat(32)),
+    ],
+    [
+      "may run as a user's service",
+      `${USER}/app.slice/web.service/libpod-payload-${'ab'.repeat(32)}`,
+      bare('podman', 'ab'.repeat(32)),
+    ],
+    [
+      "is not meant by a user's group of the id of one of its containers",
+      `${USER}/libpod-${ID}.scope`,
+      null,
+    ],
+    [
+      "has no pod of Kubernetes in a user's hands",
+      `${USER}/kubepods.slice/kubepods-pod${UID_IN_SLICE}.slice/libpod-${'ab'.repeat(32)}.scope`,
+      bare('podman', 'ab'.repeat(32)),
+    ],
+    ['is no container where it watches one', `/machine.slice/libpod-conmon-${ID}.scope`, null],
+  ]);
+});
+
+describe('runc and crun without an engine', () => {
+  const v1 = (path: string) =>
+    `9:name=systemd:${path}\n4:memory:${path}\n1:cpu,cpuacct:${path}\n0::/\n`;
+  specify('runc', [
+    [
+      'are known by the control group of their state',
+      '/system.slice/runc-unified.scope',
+      bare('runc', 'unified'),
+    ],
+    [
+      'are known in what the container made below it',
+      '/system.slice/runc-unified.scope/x',
+      bare('runc', 'unified'),
+    ],
+    ['are known in the hierarchies of cgroup v1', v1('/vpn/hybrid'), bare('runc', 'hybrid')],
+    [
+      'are known where only some hierarchies tell',
+      '9:name=systemd:/\n4:memory:/vpn/hybrid\n0::/\n',
+      bare('runc', 'hybrid'),
+    ],
+    ['are not meant in a hierarchy that is not theirs', '2:hugetlb:/vpn/hybrid\n0::/\n', null],
+    ['are not meant by a group that begins alike', '/vpn/hybrid2', null],
+    ['are not meant by a group above', '/vpn', null],
+    ['are not meant when the container has ended', '/ended', null],
+    ['are not meant by a file of another id', '/other', null],
+    ['are known by crun', '/plain', bare('crun', 'plain')],
+    [
+      "are known by crun in systemd's scopes",
+      '/system.slice/crun-scoped.scope/container',
+      bare('crun', 'scoped'),
+    ],
+    ['are not meant elsewhere', '/system.slice/vpn.service', unit('vpn.service', 'system.slice')],
+  ]);
+});
+
+describe('hierarchies that differ', () => {
+  const [a, b] = ['aa'.repeat(32), 'bb'.repeat(32)];
+  const engine = '0::/system.slice/containerd.service\n';
+  specify('docker', [
+    [
+      'tell the container, where the engine left the unified one to its own service',
+      `4:memory:/docker/${ID}\n1:name=systemd:/docker/${ID}\n${engine}`,
+      named('docker', ID, 'web'),
+    ],
+    [
+      'tell the container that only one controller tells',
+      `4:memory:/docker/${ID}\n1:name=systemd:/\n0::/\n`,
+      named('docker', ID, 'web'),
+    ],
+    [
+      'tell nothing when they tell two containers',
+      `4:memory:/docker/${a}\n1:name=systemd:/docker/${b}\n0::/\n`,
+      null,
+    ],
+    [
+      'tell nothing when they tell two units',
+      '1:name=systemd:/system.slice/a.service\n0::/system.slice/b.service\n',
+      null,
+    ],
+    [
+      'tell a unit only where both that systemd keeps agree',
+      `1:name=systemd:/default/redis\n${engine}`,
+      null,
+    ],
+    [
+      'tell the unit that both tell',
+      '1:name=systemd:/system.slice/a.service\n0::/system.slice/a.service\n',
+      unit('a.service', 'system.slice'),
+    ],
+    ['tell nothing at their roots', '4:memory:/\n1:name=systemd:/\n0::/\n', null],
+    ['tell nothing where there are none', '\n', null],
+  ]);
+});
