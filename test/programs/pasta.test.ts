@@ -92,6 +92,11 @@ function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
+/** Empty when it has gone: pasta has children for moments, too. */
 function commOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+  } catch {
+    return '';
+  }
 }

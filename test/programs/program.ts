@@ -8,6 +8,9 @@ import { Holder, placed, type HolderOptions } from '../stage/holder.js';
 import type { Stage } from '../stage/stage.js';
 import { until } from '../stage/until.js';
 
+/** Programs start slowly on a busy machine, milliseconds. */
+const PATIENCE = 20_000;
+
 type CommandLine = [command: string, ...args: string[]];
 
 export interface ProgramOptions extends HolderOptions {
@@ -21,6 +24,7 @@ export class Program extends Holder {
   output = '';
   hasEnded = false;
   readonly #name: string;
+  #isClosed = false;
 
   constructor(name: string, child: ChildProcessByStdio<Writable, Readable, Readable>) {
     super(child);
@@ -36,16 +40,35 @@ export class Program extends Holder {
     child.once('exit', () => {
       this.hasEnded = true;
     });
+    child.once('close', () => {
+      this.#isClosed = true;
+    });
+  }
+
+  /** Kills what it has started, too: that would hold its streams open, and may wait for ever. */
+  override async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (!this.#isClosed) {
+      try {
+        process.kill(-this.pid, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+    await this.exited();
   }
 
   /** Resolves when it has said something that matches. @throws Error with all that it said instead */
   async says(what: RegExp): Promise<void> {
     try {
-      await until(`${this.#name} says ${String(what)}`, () => {
-        if (what.test(this.output)) return true;
-        if (this.hasEnded) throw new Error(`${this.#name} has ended`);
-        return false;
-      });
+      await until(
+        `${this.#name} says ${String(what)}`,
+        () => {
+          if (what.test(this.output)) return true;
+          if (this.hasEnded) throw new Error(`${this.#name} has ended`);
+          return false;
+        },
+        PATIENCE,
+      );
     } catch (error) {
       const { message } = error as Error;
       throw new Error(`${message}; it said: ${this.output}`, { cause: error });
@@ -61,7 +84,9 @@ export async function startProgram(
 ): Promise<Program> {
   // The signal is cleared by a change of user, so it is asked for last.
   const [command, ...args] = placed(options, ['setpriv', '--pdeathsig=KILL', '--', ...program]);
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe', ...fds] });
+  // Detached: a process group of its own.
+  const stdio = ['pipe', 'pipe', 'pipe', ...fds] as const;
+  const child = spawn(command, args, { detached: true, stdio: [...stdio] });
   await once(child, 'spawn');
   const started = new Program(
     program[0],
