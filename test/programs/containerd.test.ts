@@ -17,7 +17,7 @@ import { makeRootFilesystem, noStaticProgram } from './root-filesystem.js';
 
 const IMAGE = 'tapmap.test/attach:latest';
 
-const NO_NAMES = { name: '', podUid: '', podName: '', podNamespace: '' };
+const NO_POD = { podUid: '', podName: '', podNamespace: '' };
 
 const skip =
   missing(
@@ -58,7 +58,11 @@ test(
     const stage = setStage(t);
     const containerd = await start(stage);
     const name = stage.deviceName();
-    const { id, pid, end } = await containerd.run('gateway', name, { image: IMAGE });
+    const { id, pid, end } = await containerd.run('gateway', name, {
+      image: IMAGE,
+      // As nerdctl names a container.
+      labels: { 'nerdctl/name': 'gateway of the office' },
+    });
     const netns = new Netns(`/proc/${pid}/ns/net`);
 
     const { device, verdict, queues, holders } = await tapmap.binding(name, netns);
@@ -70,7 +74,7 @@ test(
     assert.equal(process?.pid, pid);
     assert.deepEqual(workload?.kind, {
       $case: 'container',
-      value: { ...NO_NAMES, runtime: 'containerd', id: 'gateway' },
+      value: { ...NO_POD, runtime: 'containerd', id, name: 'gateway of the office' },
     });
     assert.deepEqual(process.nsPids, [pid, 1]);
     assert.equal(process.executable, '/attach');
@@ -98,7 +102,7 @@ test(
     const containerd = await start(stage);
     const netns = stage.netns();
     const name = stage.unheldDevice(netns);
-    // What containerd's part for Kubernetes annotates, and nerdctl.
+    // What containerd's part for Kubernetes annotates.
     const annotations = {
       'io.kubernetes.cri.container-type': 'container',
       'io.kubernetes.cri.container-name': 'routing',

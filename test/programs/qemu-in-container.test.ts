@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
+import { Container, Verdict, Workload } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
 import { setStage } from '../stage/stage.js';
@@ -58,7 +58,7 @@ test(
     const pod = stage.netns();
     const tap = stage.unheldDevice(pod, 'tap', 'vnet_hdr');
     const [name, uuid] = ['default_vmi', randomUUID()];
-    const { pid, end } = await new Runc(own, directory).run(stage, {
+    const { id, pid, end } = await new Runc(own, directory).run(stage, {
       args: [
         executableOf('qemu-system-x86_64'),
         ...MACHINE,
@@ -77,6 +77,12 @@ test(
     const { process, workload } = holders[0]!;
     assert.equal(process?.pid, pid);
     assert.deepEqual(process.nsPids, [pid, 1]);
+    const container = Container.fromPartial({ runtime: 'runc', id });
+    const machine = { hypervisor: 'qemu', name, uuid, container };
+    assert.deepEqual(
+      workload,
+      Workload.fromPartial({ kind: { $case: 'virtualMachine', value: machine } }),
+    );
 
     await end();
     const left = await tapmap.binding(tap, pod);

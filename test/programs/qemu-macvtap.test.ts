@@ -40,12 +40,16 @@ test('scenario 25: QEMU on a macvtap is told as its holder', { skip }, async (t)
     ]),
     [[vm.pid, executableOf('qemu-system-x86_64'), [[3, Evidence.EVIDENCE_IOCTL]]]],
   );
+  const workload = binding.holders[0]?.workload?.kind;
+  assert.ok(workload?.$case === 'virtualMachine');
+  assert.equal(workload.value.name, 'direct');
 
   await vm.quit();
   const left = await tapmap.binding(name, stage.home);
   assert.equal(left.name, binding.name);
   assert.deepEqual(left.holders, []);
   assert.equal(left.lastHolder?.process?.pid, vm.pid);
+  assert.deepEqual(left.lastHolder.workload?.kind, workload);
   // The kernel does not count the queues of a macvtap, so that nobody found is not nobody.
   assert.equal(left.verdict, Verdict.VERDICT_UNKNOWN);
   assert.deepEqual(

@@ -1,19 +1,18 @@
 // Scenario 26: a container of runc alone, without an engine above it.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Evidence, Verdict, Workload } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { Tapmap } from '../scenarios/tapmap.js';
 import { missing } from '../stage/ability.js';
-import { run } from '../stage/command.js';
-import { Netns } from '../stage/netns.js';
+import type { Netns } from '../stage/netns.js';
 import { setStage, type Stage } from '../stage/stage.js';
 import { cgroupDirectories, noCgroups } from './cgroups.js';
 import { PrivateRun } from './private-run.js';
-import { startProgram, type Program } from './program.js';
 import { makeRootFilesystem, noStaticProgram } from './root-filesystem.js';
+import { Runc, type RuncContainer } from './runc.js';
 
 const skip =
   missing('initial-root', 'tun', 'netns', 'command:setpriv', 'command:unshare', 'command:runc') ||
@@ -36,80 +35,10 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-let counter = 0;
-
-interface Container {
-  readonly id: string;
-  /** Of the process in it, as seen from outside. */
-  readonly pid: number;
-  readonly netns: Netns;
-  /** Kills what is in it; resolves when runc has removed it. */
-  readonly end: () => Promise<void>;
-}
-
-function runc(...args: string[]): string {
-  return run(...own.under, 'runc', ...args);
-}
-
 /** Starts one that is attached to `device`, in a network namespace of its own or in a given one. */
-async function container(stage: Stage, device: string, netns?: Netns): Promise<Container> {
-  const id = `tapmap-test-${process.pid}-${counter++}`;
-  writeFileSync(`${directory}/config.json`, JSON.stringify(specOf(id, device, netns)));
-  const program: Program = await startProgram(stage, ['runc', 'run', '--bundle', directory, id], {
-    under: own.under,
-  });
-  stage.atEnd(() => {
-    runc('delete', '--force', id);
-  });
-  await program.says(/^attached$/m);
-  const { pid } = JSON.parse(runc('state', id)) as { pid: number };
-  return {
-    id,
-    pid,
-    netns: new Netns(`/proc/${pid}/ns/net`),
-    end: async () => {
-      runc('kill', id, 'KILL');
-      await program.exited();
-    },
-  };
-}
-
-/** See config.md and config-linux.md of the OCI runtime specification. */
-function specOf(id: string, device: string, netns?: Netns): object {
-  const capabilities = ['CAP_NET_ADMIN'];
-  const tun = { path: '/dev/net/tun', type: 'c', major: 10, minor: 200 };
-  return {
-    ociVersion: '1.0.2',
-    process: {
-      user: { uid: 0, gid: 0 },
-      args: ['/attach', device],
-      // Found as a leak if it stays.
-      env: [`TAPMAP_STAGE=${process.env['TAPMAP_STAGE'] ?? ''}`],
-      cwd: '/',
-      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      noNewPrivileges: true,
-    },
-    root: { path: 'rootfs', readonly: true },
-    mounts: [
-      { destination: '/proc', type: 'proc', source: 'proc' },
-      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
-    ],
-    linux: {
-      cgroupsPath: `/${id}`,
-      devices: [{ ...tun, fileMode: 0o600, uid: 0, gid: 0 }],
-      resources: {
-        devices: [
-          { allow: false, access: 'rwm' },
-          { allow: true, type: tun.type, major: tun.major, minor: tun.minor, access: 'rw' },
-        ],
-      },
-      namespaces: [
-        ...['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
-        // As this process sees it: in the private /run it is not.
-        { type: 'network', ...(netns && { path: `/proc/${process.pid}/root${netns.path}` }) },
-      ],
-    },
-  };
+async function container(stage: Stage, device: string, netns?: Netns): Promise<RuncContainer> {
+  const program = { args: ['/attach', device], ready: /^attached$/m };
+  return await new Runc(own, directory).run(stage, { ...program, ...(netns && { netns }) });
 }
 
 function containerOf(id: string): Workload {
