@@ -67,6 +67,7 @@ export function netnsMessage(netns: Netns): NetnsMessage {
     initial: netns.initial,
     pid: netns.pid ?? undefined,
     comm: netns.comm,
+    container: netns.container,
   };
 }
 

@@ -42,7 +42,9 @@ export function bindingSize(binding: TapBinding): number {
 }
 
 function netnsSize(netns: Netns | undefined): number {
-  return netns === undefined ? 0 : NETNS + netns.comm.length + textsSize(netns.paths);
+  return netns === undefined
+    ? 0
+    : NETNS + netns.comm.length + netns.container.length + textsSize(netns.paths);
 }
 
 function processSize(process: Process | undefined): number {

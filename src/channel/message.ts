@@ -33,6 +33,7 @@ const netns = z.strictObject({
   initial: z.boolean(),
   pid: pid.nullable(),
   comm: text,
+  container: text,
 });
 
 const device = z.strictObject({

@@ -52,8 +52,8 @@ export const COLUMNS_HELP = `
 Columns: NETNS NAME KIND VERDICT PID COMMAND WORKLOAD WHY; with --wide also HOLDERS
 IFINDEX QUEUES (found/attached+detached) FDS (pid:fd) UID USER INODE MASTER FLAGS OPENED-IN;
 with --full also RX-BYTES TX-BYTES.
-NETNS is \`host\` for the server's own, else its name in /run/netns, path, command and
-pid of a process that lives there (COMM/PID), or inode.
+NETNS is \`host\` for the server's own, else its name in /run/netns, path, container or
+command and pid of a process that lives there (COMM/PID), or inode.
 Several holders: 1234,1240 and qemu*2 or qemu,sh. PID \`-\`: nobody; \`?\`: none was found,
 which does not mean nobody: WHY tells why.
 In a pipe: one device a line, fields separated by a tab, nothing cut, empty fields \`-\`,

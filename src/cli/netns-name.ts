@@ -8,8 +8,8 @@ export const HOST = 'host';
 const NAMED = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
 
 /**
- * `host`, the name that `ip netns` knows, another path, `COMM/PID` of the process that is told to live
- * there, or the inode number; `?` when not known.
+ * `host`, the name that `ip netns` knows, another path, `CONTAINER/PID` or `COMM/PID` of the process that is
+ * told to live there, or the inode number; `?` when not known.
  */
 export function netnsName(netns: Netns | undefined): string {
   if (netns === undefined) return '?';
@@ -17,9 +17,10 @@ export function netnsName(netns: Netns | undefined): string {
   const named = netns.paths.map((path) => NAMED.exec(path)?.[1]).find(isUnambiguous);
   const shortest = named ?? netns.paths[0];
   if (shortest !== undefined) return printableWord(shortest);
-  const { pid, comm } = netns;
-  // A command that looks like a path would be taken for one.
-  if (pid !== undefined && /^[^/]/.test(comm)) return `${printableWord(comm)}/${pid}`;
+  const { pid, comm, container } = netns;
+  const known = container === '' ? comm : container;
+  // One that looks like a path would be taken for one.
+  if (pid !== undefined && /^[^/]/.test(known)) return `${printableWord(known)}/${pid}`;
   return netns.inode === 0n ? '?' : netns.inode.toString();
 }
 

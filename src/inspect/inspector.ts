@@ -55,7 +55,7 @@ export class Inspector {
     const isNews = [...unsettled].some((signature) => !this.#unsettled.has(signature));
     const accounts = await this.#missingQueues.explain(counted, isNews);
     const { host, workloadOf, userNameOf } = this.options;
-    const book = NetnsBook.of(host, seen, this.#book);
+    const book = NetnsBook.of(host, seen, this.#book, workloadOf);
     const queueIds = this.#queueIds.assign(openFilesByDevice(accounts));
     const { candidates } = accounts;
     const told = { workloadOf, userNameOf };

@@ -16,6 +16,11 @@ export interface Netns {
   readonly pid: number | null;
   /** Its command name; empty when there is none, or it could not be read. */
   readonly comm: string;
+  /**
+   * What people call the container of that process; empty where there are paths, when it is in none,
+   * or when that is not certain.
+   */
+  readonly container: string;
 }
 
 export interface Master {

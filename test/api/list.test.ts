@@ -147,6 +147,7 @@ describe('ListTapBindings', () => {
       initial: false,
       pid: undefined,
       comm: '',
+      container: '',
     });
     assert.deepEqual(told.device.master, { name: 'br0', ifindex: 2 });
     assert.equal(told.device.ownerUid, 0);

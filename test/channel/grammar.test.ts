@@ -14,6 +14,7 @@ const netns: Netns = {
   initial: false,
   pid: 7,
   comm: 'vpn',
+  container: '',
 };
 const traffic = {
   rxPackets: 1,

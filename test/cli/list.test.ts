@@ -118,6 +118,7 @@ describe('tapmap list in a pipe', () => {
       { ...FOOZ, cookie: 55n, paths: [], pid: 43, comm: '/run/netns/17' },
       { ...FOOZ, cookie: 56n, paths: [], pid: 44, comm: '' },
       { ...FOOZ, cookie: 57n, pid: 45, comm: 'pause' },
+      { ...FOOZ, cookie: 58n, paths: [], pid: 46, comm: 'pause', container: 'web' },
     ];
     const all = places.map((netns) => binding(netns, 2, 'tap0', Verdict.VERDICT_UNHELD));
     await using server = await stage(answering(all, summary()));
@@ -132,6 +133,7 @@ describe('tapmap list in a pipe', () => {
       'fooz',
       'pod',
       'tmux:\\x20server/42',
+      'web/46',
       '',
     ]);
   });

@@ -3,7 +3,8 @@ import type { Coverage } from '../../src/model/coverage.js';
 import { resourceName } from '../../src/model/device.js';
 import type { Verdict } from '../../src/model/verdict.js';
 
-const netns = { inode: 1, cookie: '1', paths: [], initial: true, pid: 1, comm: 'init' };
+const named = { pid: 1, comm: 'init', container: '' };
+const netns = { inode: 1, cookie: '1', paths: [], initial: true, ...named };
 
 export function binding(ifindex: number, verdict: Verdict = 'UNHELD'): Binding {
   return {

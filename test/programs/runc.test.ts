@@ -60,6 +60,7 @@ test(
     assert.deepEqual(queues, { attached: 1, disabled: 0, found: 1 });
     assert.deepEqual(device?.netns?.paths, []);
     assert.equal(device.netns.pid, pid);
+    assert.equal(device.netns.container, id.slice(0, 12));
     assert.equal(holders.length, 1);
     const { process, workload, fds } = holders[0]!;
     assert.equal(process?.pid, pid);

@@ -10,6 +10,7 @@ const netns: Netns = {
   initial: true,
   pid: 1,
   comm: 'init',
+  container: '',
 };
 
 /** An unheld TAP device of the host's own namespace; its ifindex follows from its name. */

@@ -14,6 +14,7 @@ export function netns(id: number, fields: Partial<Netns> = {}): Netns {
     initial: id === 1,
     pid: null,
     comm: '',
+    container: '',
     ...fields,
   };
 }

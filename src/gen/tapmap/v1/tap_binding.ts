@@ -473,6 +473,12 @@ export interface Netns {
    * none was found, or its name could not be read.
    */
   comm: string;
+  /**
+   * What people call the container that the process belongs to: its Kubernetes
+   * pod's name, else its own, else the first 12 characters of its id. Set only
+   * where `paths` is empty; empty when it is in no container for certain.
+   */
+  container: string;
 }
 
 /** The device that another is enslaved to. */
@@ -1342,7 +1348,7 @@ export const Device: MessageFns<Device> = {
 };
 
 function createBaseNetns(): Netns {
-  return { inode: 0n, cookie: 0n, paths: [], initial: false, pid: undefined, comm: "" };
+  return { inode: 0n, cookie: 0n, paths: [], initial: false, pid: undefined, comm: "", container: "" };
 }
 
 export const Netns: MessageFns<Netns> = {
@@ -1370,6 +1376,9 @@ export const Netns: MessageFns<Netns> = {
     }
     if (message.comm !== "") {
       writer.uint32(50).string(message.comm);
+    }
+    if (message.container !== "") {
+      writer.uint32(58).string(message.container);
     }
     return writer;
   },
@@ -1435,6 +1444,14 @@ export const Netns: MessageFns<Netns> = {
             message.comm = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1455,6 +1472,7 @@ export const Netns: MessageFns<Netns> = {
       initial: isSet(object.initial) ? globalThis.Boolean(object.initial) : false,
       pid: isSet(object.pid) ? globalThis.Number(object.pid) : undefined,
       comm: isSet(object.comm) ? globalThis.String(object.comm) : "",
+      container: isSet(object.container) ? globalThis.String(object.container) : "",
     };
   },
 
@@ -1478,6 +1496,9 @@ export const Netns: MessageFns<Netns> = {
     if (message.comm !== "") {
       obj.comm = message.comm;
     }
+    if (message.container !== "") {
+      obj.container = message.container;
+    }
     return obj;
   },
 
@@ -1492,6 +1513,7 @@ export const Netns: MessageFns<Netns> = {
     message.initial = object.initial ?? false;
     message.pid = object.pid ?? undefined;
     message.comm = object.comm ?? "";
+    message.container = object.container ?? "";
     return message;
   },
 };
