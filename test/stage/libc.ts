@@ -19,6 +19,7 @@ const setnsCall = libc.func('int setns(int fd, int nstype)');
 const fcntlNumber = libc.func('int fcntl(int fd, int command, intptr_t argument)');
 const execvCall = libc.func('int execv(const char *path, const char **argv)');
 const prctlNumber = libc.func('int prctl(int option, unsigned long argument)');
+const prctlBuffer = libc.func('int prctl(int option, unsigned long mode, void *argument)');
 
 // Not util.getSystemErrorName(): libuv has no name for EBADFD.
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]));
@@ -104,4 +105,19 @@ export function exec(path: string, args: readonly string[]): never {
   checked('prctl', prctlNumber(PR_SET_PDEATHSIG, SIGKILL));
   checked('execv', execvCall(path, [path, ...args, null]));
   throw new Error('execv returned');
+}
+
+const PR_SET_SECCOMP = 22;
+const SECCOMP_MODE_FILTER = 2;
+
+/**
+ * Has the kernel ask `filter`, an array of struct sock_filter, about each system call of this process, and
+ * of all that it becomes and starts. Needs CAP_SYS_ADMIN: see seccomp(2).
+ */
+export function setSeccompFilter(filter: Buffer): void {
+  // struct sock_fprog of linux/filter.h: a length, and the address of the program.
+  const program = Buffer.alloc(16);
+  program.writeUInt16LE(filter.length / 8, 0);
+  program.writeBigUInt64LE(koffi.address(filter), 8);
+  checked('prctl', prctlBuffer(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program));
 }
