@@ -115,7 +115,7 @@ const binding = z.strictObject({
           z.strictObject({
             fd: uint32,
             tid: pid.nullable(),
-            queue: z.string().min(1).max(64),
+            queue: z.string().max(64),
             detached: z.boolean(),
             openedIn: netns.nullable(),
             evidence: z.enum(['IOCTL', 'BPF', 'NAME']),
@@ -136,7 +136,13 @@ const binding = z.strictObject({
   ),
   reasons: z.array(
     z.strictObject({
-      code: z.enum(['PROCESS_DENIED', 'QUEUE_COUNT_UNAVAILABLE', 'NAME_ONLY', 'CHANGING']),
+      code: z.enum([
+        'PROCESS_DENIED',
+        'QUEUE_COUNT_UNAVAILABLE',
+        'NAME_ONLY',
+        'CHANGING',
+        'OPEN_FILES_INDISTINGUISHABLE',
+      ]),
       detail: text,
     }),
   ),

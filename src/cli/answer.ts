@@ -99,10 +99,20 @@ function holderClause(holder: Holder, { device }: TapBinding, origin = ''): stri
 /** `through fd 3`, `through fds 3 and 5 (one open file)`, `through fds 3, 4 and 5 (3 queues)`. */
 function fdClause({ fds }: Holder): string {
   if (fds.length === 0) return 'through a descriptor that is not told';
-  const queues = new Set(fds.map(({ queue }) => queue)).size;
-  const shape = fds.length === 1 ? '' : queues === 1 ? ' (one open file)' : ` (${queues} queues)`;
   const noun = fds.length === 1 ? 'fd' : 'fds';
-  return `through ${noun} ${listed(fds.map(fdWord))}${shape}${doubtWords(fds)}`;
+  return `through ${noun} ${listed(fds.map(fdWord))}${shapeWords(fds)}${doubtWords(fds)}`;
+}
+
+function shapeWords(fds: readonly HolderFd[]): string {
+  if (fds.length === 1) return '';
+  if (fds.some(({ queue }) => queue === '')) return ' (one open file or several)';
+  const queues = queuesOf(fds).size;
+  return queues === 1 ? ' (one open file)' : ` (${queues} queues)`;
+}
+
+/** Those that are told: where the kernel does not tell open files apart there are none. */
+function queuesOf(fds: readonly HolderFd[]): Set<string> {
+  return new Set(fds.map(({ queue }) => queue).filter((queue) => queue !== ''));
 }
 
 function fdWord({ fd, tid, detached }: HolderFd): string {
@@ -129,7 +139,7 @@ function severalLines(binding: TapBinding): string[] {
         : '';
     return `  process ${holderClause(holder, binding, inherited)}`;
   });
-  const queues = new Set(holders.flatMap(({ fds }) => fds.map(({ queue }) => queue)));
+  const queues = queuesOf(holders.flatMap(({ fds }) => fds));
   const shared = [...queues].flatMap((queue) => {
     const sharers = holders.flatMap(({ process, fds }) =>
       fds.filter((fd) => fd.queue === queue).map(({ fd }) => ({ pid: process?.pid ?? 0, fd })),
@@ -142,7 +152,7 @@ function severalLines(binding: TapBinding): string[] {
 
 /** Those of `others` that hold an open file of this holder. */
 function sharedWith(holder: Holder, others: readonly Holder[]): Holder[] {
-  const own = new Set(holder.fds.map(({ queue }) => queue));
+  const own = queuesOf(holder.fds);
   return others.filter(({ fds }) => fds.some(({ queue }) => own.has(queue)));
 }
 

@@ -1,7 +1,9 @@
 /** `tapmap doctor`: what this kernel and these rights allow. Runs without a server. */
 import { Command } from 'commander';
 import { checkUp, type CheckUp } from '../inspect/check-up.js';
+import { HostError } from '../inspect/host.js';
 import { debugFlag } from './client-command.js';
+import { CommandError } from './command-error.js';
 import { plural } from './coverage.js';
 import { painter, print, type Io } from './io.js';
 
@@ -9,7 +11,8 @@ const HELP = `
 Looks at the host as \`tapmap serve\` would when started by the same user with the same rights:
 tries each kernel feature and capability that tapmap uses, and scans once.
 
-Exit: 0 done, whatever is missing; 2 bad usage; 4 not Linux, or internal.
+Exit: 0 done, whatever is missing; 2 bad usage; 3 without it tapmap cannot work at all; 4 not Linux,
+or internal.
 
 Examples:
   tapmap doctor
@@ -23,7 +26,11 @@ export function doctorCommand(io: Io): Command {
     .addOption(debugFlag())
     .addHelpText('after', HELP)
     .action(async ({ json }: { json: boolean }) => {
-      const found = await checkUp();
+      const found = await checkUp().catch((error: unknown) => {
+        throw error instanceof HostError
+          ? new CommandError('REFUSED', error.message, error)
+          : error;
+      });
       await print(io.stdout, json ? `${JSON.stringify(found, null, 2)}\n` : report(found, io));
     });
 }

@@ -46,6 +46,7 @@ export function kindWord(kind: DeviceKind | undefined): string {
 const REASONS: ReadonlyMap<ReasonCode, string> = new Map([
   [ReasonCode.REASON_CODE_PROCESS_DENIED, 'process-denied'],
   [ReasonCode.REASON_CODE_QUEUE_COUNT_UNAVAILABLE, 'no-queue-count'],
+  [ReasonCode.REASON_CODE_OPEN_FILES_INDISTINGUISHABLE, 'open-files-indistinguishable'],
   [ReasonCode.REASON_CODE_NAME_ONLY, 'name-only'],
   [ReasonCode.REASON_CODE_CHANGING, 'changing'],
 ]);

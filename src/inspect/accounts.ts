@@ -4,13 +4,17 @@ import type { Attachment } from './attachment.js';
 import type { Host } from './host.js';
 import { isFullyExplained, judge, type Account, type Judgement } from './judge.js';
 import type { Look } from './look.js';
-import { groupByOpenFile, type OpenFile } from './open-files.js';
+import { groupByOpenFile, withAtMost, type OpenFile, type OpenFiles } from './open-files.js';
 import type { PlacedDevice } from './place.js';
 
 export interface AccountedDevice {
   readonly placed: PlacedDevice;
-  /** Proven ones first, then those that match by name, each descriptor of those alone. */
-  readonly openFiles: OpenFile[];
+  /** Proven ones first, then those that match by name. */
+  readonly openFiles: readonly OpenFile[];
+  /** Further descriptors, whose open files could not be told apart. */
+  readonly untold: readonly Attachment[];
+  /** Distinct open files, at the least. */
+  readonly found: number;
   readonly account: Account;
   readonly judgement: Judgement;
   /** Where queues that were not found may be. */
@@ -23,28 +27,32 @@ export interface Accounts {
   readonly candidates: ReadonlyMap<Attachment, number>;
 }
 
+interface Counted extends OpenFiles {
+  readonly placed: PlacedDevice;
+  readonly account: Account;
+}
+
 export function accountFor(host: Host, { placement, finds }: Look): Accounts {
-  const counted = placement.devices.map((placed) => {
-    const openFiles = groupByOpenFile(host, placed.proven);
-    return { placed, openFiles, account: accountOf(placed, openFiles, finds.denied.size) };
-  });
+  const counted = placement.devices.map((placed) => countOf(host, placed, finds.denied.size));
+  // Whoever matches by name does not hold a device whose holders are all proven.
+  const unexplained = counted.filter(({ account }) => !isFullyExplained(account));
   const candidates = new Map(placement.unlisted);
-  for (const { placed, account } of counted) {
-    if (isFullyExplained(account)) continue;
+  for (const { placed } of unexplained) {
     for (const attachment of placed.nameOnly) {
       candidates.set(attachment, (candidates.get(attachment) ?? 0) + 1);
     }
   }
-  const devices = counted.map(({ placed, openFiles, account }) => {
-    // Whoever matches by name holds another device of that name: this one's holders are proven.
-    if (isFullyExplained(account)) {
-      return { placed, openFiles, account, judgement: judge(account), hints: [] };
-    }
-    const unproven = placed.nameOnly.map((attachment) => [attachment]);
-    const whole = { ...account, nameOnly: unproven.length };
+  const byName = groupByName(host, [...candidates.keys()]);
+  const devices = counted.map((device): AccountedDevice => {
+    const { placed, account, files, untold } = device;
+    const explained = isFullyExplained(account);
+    const named = explained ? NONE : among(byName.get(nameKey(placed)), placed.nameOnly);
+    const whole = { ...account, nameOnly: explained ? 0 : placed.nameOnly.length };
     return {
       placed,
-      openFiles: [...openFiles, ...unproven],
+      openFiles: [...files, ...named.files],
+      untold: [...untold, ...named.untold],
+      found: account.enabledFound + account.detachedFound + atLeast(named),
       account: whole,
       judgement: judge(whole),
       hints: [],
@@ -53,22 +61,77 @@ export function accountFor(host: Host, { placement, finds }: Look): Accounts {
   return { devices, candidates };
 }
 
-function accountOf(
-  { device }: PlacedDevice,
-  openFiles: readonly OpenFile[],
-  processesDenied: number,
-): Account {
+const NONE: OpenFiles = { files: [], untold: [] };
+
+function countOf(host: Host, placed: PlacedDevice, processesDenied: number): Counted {
+  const { device, proven } = placed;
   const { tun } = device.link;
-  const detachedFound = openFiles.filter(([first]) => first?.detached === true).length;
-  return {
-    attached: device.attached,
-    disabled: device.disabled,
-    multiQueue: tun?.multiQueue ?? true,
+  const multiQueue = tun?.multiQueue ?? true;
+  const { attached, disabled } = device;
+  const { files, untold } = groupByOpenFile(host, proven);
+  const stateOf = (detached: boolean): OpenFiles => ({
+    files: files.filter(([first]) => first?.detached === detached),
+    untold: untold.filter((attachment) => attachment.detached === detached),
+  });
+  const enabled = withAtMost(stateOf(false), multiQueue ? attached : 1);
+  const detached = withAtMost(stateOf(true), disabled);
+  const account = {
+    attached,
+    disabled,
+    multiQueue,
     persistent: tun?.persistent ?? true,
-    enabledFound: openFiles.length - detachedFound,
-    detachedFound,
+    enabledFound: atLeast(enabled),
+    detachedFound: atLeast(detached),
+    enabledUntold: atMost(enabled) - atLeast(enabled),
+    detachedUntold: atMost(detached) - atLeast(detached),
     nameOnly: 0,
     processesDenied,
     mayHide: 0,
+  };
+  return {
+    placed,
+    account,
+    files: [...enabled.files, ...detached.files],
+    untold: [...enabled.untold, ...detached.untold],
+  };
+}
+
+/** How many open files these are, at the least and at the most. */
+function atLeast({ files, untold }: OpenFiles): number {
+  return files.length > 0 || untold.length === 0 ? files.length : 1;
+}
+
+function atMost({ files, untold }: OpenFiles): number {
+  return files.length + untold.length;
+}
+
+function nameKey({ device }: PlacedDevice): string {
+  return `${device.driver} ${device.link.name}`;
+}
+
+/** Once for all devices of a name, so that a file which may be of several has one identity. */
+function groupByName(host: Host, attachments: readonly Attachment[]): Map<string, OpenFiles> {
+  const named = new Map<string, Attachment[]>();
+  for (const attachment of attachments) {
+    const key = `${attachment.driver} ${attachment.name}`;
+    const same = named.get(key);
+    if (same === undefined) named.set(key, [attachment]);
+    else same.push(attachment);
+  }
+  return new Map([...named].map(([key, same]) => [key, groupByOpenFile(host, same)]));
+}
+
+/** The files that are candidates of one device: of those of its name, the ones that fit it. */
+function among(all: OpenFiles = NONE, candidates: readonly Attachment[]): OpenFiles {
+  const fits = new Set(candidates);
+  return {
+    files: all.files.filter((file) => file.every((attachment) => fits.has(attachment))),
+    untold: [
+      ...all.untold.filter((attachment) => fits.has(attachment)),
+      // Told differently of itself from one descriptor to the next: it has changed in between.
+      ...all.files
+        .filter((file) => !file.every((attachment) => fits.has(attachment)))
+        .flatMap((file) => file.filter((attachment) => fits.has(attachment))),
+    ],
   };
 }

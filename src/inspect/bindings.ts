@@ -20,16 +20,16 @@ export interface BindingSources {
 }
 
 export function bindingOf(accounted: AccountedDevice, sources: BindingSources): Binding {
-  const { placed, openFiles, account, judgement, hints } = accounted;
+  const { placed, found, account, judgement, hints } = accounted;
   const device = deviceOf(placed, sources.book);
   return {
     name: resourceName(device.netns, device.ifindex),
     device,
-    holders: holdersOf(openFiles, sources),
+    holders: holdersOf(accounted, sources),
     verdict: judgement.verdict,
     hints,
     reasons: judgement.reasons,
-    queues: { attached: account.attached, disabled: account.disabled, found: openFiles.length },
+    queues: { attached: account.attached, disabled: account.disabled, found },
   };
 }
 
@@ -72,17 +72,22 @@ function nameText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-function holdersOf(openFiles: readonly OpenFile[], sources: BindingSources): Holder[] {
+function holdersOf(
+  { openFiles, untold }: Pick<AccountedDevice, 'openFiles' | 'untold'>,
+  sources: BindingSources,
+): Holder[] {
   const fds = new Map<number, HolderFd[]>();
+  const add = (attachment: Attachment, queue: string) => {
+    const ofProcess = fds.get(attachment.pid);
+    const fd = fdOf(attachment, queue, sources);
+    if (ofProcess === undefined) fds.set(attachment.pid, [fd]);
+    else ofProcess.push(fd);
+  };
   for (const file of openFiles) {
     const queue = sources.queueIds.get(file)!;
-    for (const attachment of file) {
-      const ofProcess = fds.get(attachment.pid);
-      const fd = fdOf(attachment, queue, sources);
-      if (ofProcess === undefined) fds.set(attachment.pid, [fd]);
-      else ofProcess.push(fd);
-    }
+    for (const attachment of file) add(attachment, queue);
   }
+  for (const attachment of untold) add(attachment, '');
   const holders: Holder[] = [];
   for (const [pid, ofProcess] of fds) {
     const facts = sources.processes.get(pid);

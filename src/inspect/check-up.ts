@@ -1,7 +1,8 @@
 /** What tapmap could see here and now, with the rights of this process: `tapmap doctor`. */
 import { release } from 'node:os';
 import type { Coverage } from '../model/coverage.js';
-import { abilities, type Ability } from './abilities.js';
+import { abilities } from './abilities.js';
+import type { Ability } from './ability.js';
 import { procFinder } from './find.js';
 import { thisHost } from './host.js';
 import { Inspector } from './inspector.js';

@@ -76,7 +76,8 @@ function isStillOn(host: Host, pidfd: number, attachment: Attachment): boolean {
     return attachment.driver === 'tun'
       ? isDeviceIn(host, copy, attachment.deviceNetns)
       : isOfNode(host, copy, attachment) &&
-          linux.tunHardwareAddress(copy) === attachment.hardwareAddress;
+          (attachment.hardwareAddress === null ||
+            linux.tunHardwareAddress(copy) === attachment.hardwareAddress);
   } catch (error) {
     // No device any more, or another file under this number.
     if (isKernelError(error, 'EBADFD', 'ENOLINK', 'ENOTTY', 'EINVAL')) return false;

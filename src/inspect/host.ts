@@ -1,6 +1,7 @@
 /** The host that is looked at: where its /proc is, and what does not change while we run. */
 import { release } from 'node:os';
-import { nsfsDevice, ownNetnsInode } from '../kernel/netns.js';
+import { nsfsDevice, ownNetnsInode, type NsfsDevice } from '../kernel/netns.js';
+import { isKernelError } from '../kernel/kernel-error.js';
 import { readCharacterMajors } from '../kernel/proc-devices.js';
 import { TUN_MAJOR, TUN_MINOR } from '../kernel/tun.js';
 import type { FdTargets } from '../kernel/proc-fd.js';
@@ -22,6 +23,8 @@ export interface Host {
   readonly ownNetns: number;
   /** Inode of the mount namespace that tapmap runs in. */
   readonly ownMountNamespace: number;
+  /** Device number of namespace files. */
+  readonly nsfs: NsfsDevice;
   /** Process whose copies of descriptors are no holders: this one. */
   readonly ownPid: number;
   /** What the finder looks for in descriptor tables, as of now: drivers may be loaded later. */
@@ -39,13 +42,32 @@ export interface Host {
   readonly majorOf: (driver: TapDriver) => number | undefined;
 }
 
+/** This host cannot be looked at. The message is for people. */
+export class HostError extends Error {
+  override readonly name = 'HostError';
+}
+
+/** Throws HostError where tapmap cannot work at all. */
 export function thisHost(procRoot = '/proc', kernel: Linux = linux, sysRoot = '/sys'): Host {
+  try {
+    return hostAt(procRoot, kernel, sysRoot);
+  } catch (cause) {
+    if (!isKernelError(cause)) throw cause;
+    const why = `this host cannot be looked at: ${cause.message}`;
+    throw new HostError(`${why}; /proc must be mounted, and statx(2) and openat(2) be allowed`, {
+      cause,
+    });
+  }
+}
+
+function hostAt(procRoot: string, kernel: Linux, sysRoot: string): Host {
   const nsfs = nsfsDevice();
   let majors = new Map<TapDriver, number>();
   return {
     linux: kernel,
     procRoot,
     sysRoot,
+    nsfs,
     ownNetns: ownNetnsInode(),
     ownMountNamespace: kernel.statusOfPath('/proc/self/ns/mnt').inode,
     ownPid: process.pid,

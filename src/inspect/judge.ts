@@ -10,9 +10,12 @@ export interface Account {
   readonly multiQueue: boolean;
   /** Whether the device outlives its last queue; one that does not is held by something. */
   readonly persistent: boolean;
-  /** Distinct open files that are proven to be attached: enabled, detached. */
+  /** Distinct open files that are proven to be attached, at the least: enabled, detached. */
   readonly enabledFound: number;
   readonly detachedFound: number;
+  /** How many more there may be, as their descriptors could not be told apart. */
+  readonly enabledUntold: number;
+  readonly detachedUntold: number;
   /** Descriptors whose name matches, and that may belong to this device or to another. */
   readonly nameOnly: number;
   /** Processes that could not be looked at. */
@@ -44,11 +47,27 @@ export function judge(account: Account): Judgement {
     const verdict = attached > 0 ? 'HELD' : disabled > 0 ? 'KEPT' : 'UNHELD';
     return { verdict, reasons: [], missing: 0, settled: true };
   }
-  return judgeMissing(account, attached + disabled - enabledFound - detachedFound);
+  const missing =
+    Math.max(attached - enabledFound - account.enabledUntold, 0) +
+    Math.max(disabled - detachedFound - account.detachedUntold, 0);
+  return missing === 0 ? judgeUntold(account, attached + disabled) : judgeMissing(account, missing);
+}
+
+/** The descriptors that were found explain all queues, or some of them share one and others are missing. */
+function judgeUntold(account: Account, counted: number): Judgement {
+  const { enabledFound, detachedFound, enabledUntold, detachedUntold } = account;
+  const found = enabledFound + detachedFound;
+  return unknown(
+    'OPEN_FILES_INDISTINGUISHABLE',
+    `the kernel counts ${queues(counted)}, and does not tell whether the descriptors that were found are ${found} or up to ${found + enabledUntold + detachedUntold} open files`,
+    true,
+  );
 }
 
 /** Whether the proven findings leave no room for descriptors that only match by name. */
 export function isFullyExplained(account: Account): boolean {
+  // The one queue that a single-queue device can have.
+  if (account.attached === null) return !account.multiQueue && account.enabledFound === 1;
   return account.attached === account.enabledFound && account.disabled === account.detachedFound;
 }
 
@@ -64,10 +83,15 @@ function judgeMissing(account: Account, missing: number): Judgement {
 
 function judgeUncounted(account: Account): Judgement {
   const { enabledFound, detachedFound, multiQueue, persistent } = account;
-  // Of a single-queue device that is the one queue that it can have; another may have more of them.
-  if (enabledFound > 0 && (multiQueue || enabledFound === 1)) {
-    return { verdict: 'HELD', reasons: [], missing: 0, settled: true };
+  if (!multiQueue && enabledFound + detachedFound > 1) {
+    return unknown(
+      'CHANGING',
+      `${enabledFound + detachedFound} open files were found on the device, which has one queue, while it changed`,
+      false,
+    );
   }
+  // Of a single-queue device that is the one queue that it can have; another may have more of them.
+  if (enabledFound > 0) return { verdict: 'HELD', reasons: [], missing: 0, settled: true };
   if (account.nameOnly > 0) return nameOnly(account);
   if (enabledFound + detachedFound === 0 && !persistent) return judgeMissing(account, 1);
   return unknown(

@@ -10,3 +10,8 @@ export function isGone(error: unknown): boolean {
 export function isRefused(error: unknown): boolean {
   return isKernelError(error, 'EACCES', 'EPERM', 'ENOSYS');
 }
+
+/** Errors that mean that the kernel does not know the question, or does not let us ask it. */
+export function isUnanswered(error: unknown): boolean {
+  return isRefused(error) || isKernelError(error, 'EINVAL', 'ENOTTY', 'EOPNOTSUPP');
+}

@@ -3,7 +3,7 @@
  * replaced, to make something happen between two steps.
  */
 import { readdirSync } from 'node:fs';
-import { combinedChannels, openEthtoolSocket } from '../kernel/ethtool.js';
+import { answersEthtool, combinedChannels, openEthtoolSocket } from '../kernel/ethtool.js';
 import { close, readLink, statusOf, statusOfPath } from '../kernel/descriptor.js';
 import { KernelError } from '../kernel/kernel-error.js';
 import { compareFdTables, compareOpenFiles } from '../kernel/kcmp.js';
@@ -57,6 +57,7 @@ export interface Linux {
   readonly dumpLinks: typeof dumpLinks;
   readonly readLinkByIndex: typeof readLinkByIndex;
   readonly openEthtoolSocket: typeof openEthtoolSocket;
+  readonly answersEthtool: typeof answersEthtool;
   readonly combinedChannels: typeof combinedChannels;
   readonly readTapNodes: typeof readTapNodes;
 }
@@ -116,6 +117,7 @@ export const linux: Linux = {
   dumpLinks,
   readLinkByIndex,
   openEthtoolSocket,
+  answersEthtool,
   combinedChannels,
   readTapNodes,
 };

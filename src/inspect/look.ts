@@ -48,6 +48,7 @@ export async function look(
       for (const attachment of resolved.attachments) attachments.push(attachment);
       if (resolved.process !== null) processes.set(table.pid, resolved.process);
       unattached += resolved.unattached;
+      if (resolved.refused !== null) finds.denied.set(table.pid, resolved.refused);
     }
     const census = await takeCensus(host, finds, files, pace);
     const namespaces = new Map<number, NetnsLinks>();

@@ -1,9 +1,9 @@
 /** Asks one network namespace for its tun, macvtap and ipvtap devices. */
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { Link } from '../kernel/link-message.js';
-import { nsfsDevice } from '../kernel/netns.js';
 import type { Master } from '../model/device.js';
 import type { Driver, Host } from './host.js';
+import { isRefused } from './kernel-answers.js';
 import type { CensusEntry } from './netns-census.js';
 import type { NetnsFiles } from './netns-files.js';
 
@@ -25,8 +25,6 @@ export interface NetnsLinks {
 
 /** What could be learned of one namespace: its links, or the symbolic errno that kept us out. */
 export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno: string } | null;
-
-const nsfs = nsfsDevice();
 
 /** Null when what was taken for a network namespace is gone or is a namespace of another type. */
 export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsAnswer {
@@ -51,7 +49,7 @@ export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFi
 
 /** Opens the namespace by the first way that still leads there. Throws KernelError when refused. */
 function enter(host: Host, entry: CensusEntry): number | null {
-  const { linux, procRoot } = host;
+  const { linux, procRoot, nsfs } = host;
   const ways = [
     ...entry.pids.map((pid) => ({ root: null, path: `${procRoot}/${pid}/ns/net` })),
     ...entry.files,
@@ -62,7 +60,8 @@ function enter(host: Host, entry: CensusEntry): number | null {
     try {
       fd = linux.openNetns(way, entry.inode, nsfs);
     } catch (error) {
-      if (isKernelError(error, 'EACCES', 'EPERM')) refused = error;
+      // ENOSYS: a mount of another mount namespace, and no openat2(2) to follow its path there.
+      if (isRefused(error)) refused = error;
       continue;
     }
     if (!entry.maybeOther || linux.isNetns(fd)) return fd;
@@ -78,19 +77,29 @@ function askNetns(host: Host, inode: number): NetnsLinks {
   const { linux } = host;
   const route = linux.openRouteSocket();
   try {
-    const ethtool = linux.openEthtoolSocket();
+    const ethtool = openEthtoolSocket(host);
     try {
       const cookie = linux.netnsCookie(route);
       return { inode, cookie, devices: readDevices(host, route, ethtool) };
     } finally {
-      linux.close(ethtool);
+      if (ethtool !== null) linux.close(ethtool);
     }
   } finally {
     linux.close(route);
   }
 }
 
-function readDevices(host: Host, route: number, ethtool: number): DeviceLink[] {
+/** Null where sockets of its family are not allowed: then queues are not counted. */
+function openEthtoolSocket({ linux }: Host): number | null {
+  try {
+    return linux.openEthtoolSocket();
+  } catch (error) {
+    if (isKernelError(error)) return null;
+    throw error;
+  }
+}
+
+function readDevices(host: Host, route: number, ethtool: number | null): DeviceLink[] {
   const { linux } = host;
   const masters = new Map<number, Master | null>();
   const masterOf = (ifindex: number): Master | null => {
@@ -122,7 +131,7 @@ const RENAMES = 8;
 function countedLink(
   host: Host,
   route: number,
-  ethtool: number,
+  ethtool: number | null,
   listed: Link,
 ): Pick<DeviceLink, 'link' | 'attached' | 'disabled'> | null {
   let link: Link | null = listed;
@@ -132,7 +141,7 @@ function countedLink(
     // Of a multi-queue device the same message tells both: nothing can come between.
     if (tun.queues !== null) return { link, attached: tun.queues, disabled: tun.disabledQueues };
     // A queue of a single-queue device cannot be detached (tun_set_queue of drivers/net/tun.c).
-    if (!host.countsSingleQueue) return { link, attached: null, disabled: 0 };
+    if (!host.countsSingleQueue || ethtool === null) return { link, attached: null, disabled: 0 };
     try {
       return { link, attached: host.linux.combinedChannels(ethtool, name), disabled: 0 };
     } catch (error) {

@@ -8,31 +8,52 @@ import { withPinnedProcess } from './pinned-process.js';
 /** Descriptors of one open file: one queue of the device. */
 export type OpenFile = Attachment[];
 
+export interface OpenFiles {
+  /** Each is another one than the others. */
+  readonly files: readonly OpenFile[];
+  /** Descriptors that could not be compared: of one of `files` each, or of others, one or several. */
+  readonly untold: readonly Attachment[];
+}
+
 /**
- * Groups the descriptors that are attached to one device. Copies are compared, so that nothing can
- * change under the comparison; a copy stays open only for the first descriptor of each file. kcmp
- * orders files, so n descriptors take n log n comparisons. Descriptors that have gone are left out.
- * One that cannot be copied counts as a file of its own.
+ * Groups descriptors by open file. Copies are compared, so that nothing can change under the
+ * comparison; a copy stays open only for the first descriptor of each file. kcmp orders files, so n
+ * descriptors take n log n comparisons. Descriptors that have gone are left out.
  */
-export function groupByOpenFile(host: Host, attachments: readonly Attachment[]): OpenFile[] {
+export function groupByOpenFile(host: Host, attachments: readonly Attachment[]): OpenFiles {
   const [only] = attachments;
-  if (only === undefined) return [];
-  if (attachments.length === 1) return [[only]];
+  if (only === undefined) return { files: [], untold: [] };
+  if (attachments.length === 1) return { files: [[only]], untold: [] };
   const ordered: { copy: number; file: OpenFile }[] = [];
-  const alone: OpenFile[] = [];
+  const untold: Attachment[] = [];
   try {
     for (const attachment of attachments) {
       const copy = copyOf(host, attachment);
-      if (copy === 'refused') {
-        alone.push([attachment]);
-      } else if (copy !== 'gone') {
-        place(host, ordered, copy, attachment);
-      }
+      if (copy === 'gone') continue;
+      if (copy === 'refused' || !place(host, ordered, copy, attachment)) untold.push(attachment);
     }
   } finally {
     for (const { copy } of ordered) host.linux.close(copy);
   }
-  return [...ordered.map(({ file }) => file), ...alone];
+  const files = ordered.map(({ file }) => file);
+  const [alone] = untold;
+  if (alone !== undefined && files.length === 0 && untold.length === 1) {
+    return { files: [[alone]], untold: [] };
+  }
+  // The first one was put to no other: where the kernel does not compare that says nothing.
+  const [first] = files;
+  return first?.length === 1 && files.length === 1 && untold.length > 0
+    ? { files: [], untold: [...first, ...untold] }
+    : { files, untold };
+}
+
+/**
+ * The same, where the kernel tells that the descriptors can be of at most so many files: of one device no
+ * more than the queues that it counts.
+ */
+export function withAtMost({ files, untold }: OpenFiles, most: number | null): OpenFiles {
+  if (most !== 1 || untold.length === 0 || files.length > 1) return { files, untold };
+  return { files: [[...(files[0] ?? []), ...untold]], untold: [] };
 }
 
 function copyOf(host: Host, attachment: Attachment): number | 'gone' | 'refused' {
@@ -51,13 +72,16 @@ function copyOf(host: Host, attachment: Attachment): number | 'gone' | 'refused'
   }
 }
 
-/** Puts the descriptor to its open file, or makes a new one at its place in the order. */
+/**
+ * Puts the descriptor to its open file, or makes a new one at its place in the order. False where the
+ * kernel does not compare: then the copy is closed.
+ */
 function place(
   host: Host,
   ordered: { copy: number; file: OpenFile }[],
   copy: number,
   attachment: Attachment,
-): void {
+): boolean {
   const { linux } = host;
   let low = 0;
   let high = ordered.length;
@@ -65,23 +89,24 @@ function place(
     const middle = (low + high) >>> 1;
     const other = ordered[middle]!;
     const order = compare(host, copy, other.copy);
-    if (order === 0) {
-      other.file.push(attachment);
+    if (order === 0) other.file.push(attachment);
+    if (order === 0 || order === null) {
       linux.close(copy);
-      return;
+      return order === 0;
     }
     if (order < 0) high = middle;
     else low = middle + 1;
   }
   ordered.splice(low, 0, { copy, file: [attachment] });
+  return true;
 }
 
-/** Where the kernel cannot compare, each descriptor counts as a file of its own. */
-function compare(host: Host, copy: number, other: number): -1 | 0 | 1 {
+/** Null where the kernel does not compare. */
+function compare(host: Host, copy: number, other: number): -1 | 0 | 1 | null {
   try {
     return host.linux.compareOpenFiles(copy, other);
   } catch (error) {
-    if (isRefused(error)) return 1;
+    if (isRefused(error)) return null;
     throw error;
   }
 }

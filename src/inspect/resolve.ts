@@ -1,9 +1,10 @@
 /** Resolves descriptors that were found: asks each open file itself for its device. */
 import { isKernelError } from '../kernel/kernel-error.js';
+import type { TunInterface } from '../kernel/tun.js';
 import type { Attachment, Slot } from './attachment.js';
 import type { TableFinds } from './finds.js';
 import type { Driver, Host } from './host.js';
-import { isGone, isRefused } from './kernel-answers.js';
+import { isGone, isRefused, isUnanswered } from './kernel-answers.js';
 import type { NetnsFiles } from './netns-files.js';
 import { isOtherProbe } from './other-probe.js';
 import { withPinnedProcess, type PinnedProcess } from './pinned-process.js';
@@ -14,13 +15,15 @@ export interface ResolvedTable {
   readonly attachments: Attachment[];
   /** Descriptors that are open but attached to no device. */
   readonly unattached: number;
+  /** Symbolic errno when not even the name of a device could be learned, or null. */
+  readonly refused: string | null;
   /** Of the process; null when none of its descriptors is attached. */
   readonly process: ProcessFacts | null;
 }
 
-const NOTHING: ResolvedTable = { attachments: [], unattached: 0, process: null };
+const NOTHING: ResolvedTable = { attachments: [], unattached: 0, refused: null, process: null };
 
-type Outcome = Attachment | 'unattached' | 'gone';
+type Outcome = Attachment | 'unattached' | 'gone' | { readonly refused: string };
 
 /** A process that ends meanwhile has no descriptors: nothing is told of it. */
 export function resolveTable(host: Host, table: TableFinds, files: NetnsFiles): ResolvedTable {
@@ -75,14 +78,17 @@ function collect(
 ): ResolvedTable {
   const attachments: Attachment[] = [];
   let unattached = 0;
+  let refused: string | null = null;
   for (const { fd, major, minor } of table.devices) {
     const slot = { pid: process.pid, startTime: process.stat.startTime, tid: table.tid, fd };
     const outcome = resolve(slot, host.driverOf(major), major, minor);
     if (outcome === 'unattached') unattached++;
-    else if (outcome !== 'gone') attachments.push(outcome);
+    else if (outcome === 'gone') continue;
+    else if ('refused' in outcome) refused = outcome.refused;
+    else attachments.push(outcome);
   }
   const facts = attachments.length === 0 ? null : readProcess(host, process);
-  return { attachments, unattached, process: facts };
+  return { attachments, unattached, refused, process: facts };
 }
 
 function resolveDescriptor(
@@ -105,7 +111,7 @@ function resolveDescriptor(
     const { rdevMajor, rdevMinor } = linux.statusOf(copy);
     // The descriptor was closed and its number given to another file since it was found.
     if (rdevMajor !== node.major || rdevMinor !== node.minor) return 'gone';
-    return askOpenFile(host, copy, slot, node, files);
+    return askOpenFile(host, process, copy, slot, node, files);
   } finally {
     // At once: as long as the copy is open, this process keeps the device alive.
     linux.close(copy);
@@ -114,38 +120,56 @@ function resolveDescriptor(
 
 function askOpenFile(
   host: Host,
+  { directory }: PinnedProcess,
   copy: number,
   slot: Slot,
   { driver, minor }: { driver: Driver; minor: number },
   files: NetnsFiles,
 ): Outcome {
   const { linux } = host;
+  let told: TunInterface;
+  try {
+    told = linux.tunInterface(copy);
+  } catch (error) {
+    if (isUnattached(error)) return 'unattached';
+    if (isUnanswered(error)) return nameOnly(host, directory, slot, driver);
+    throw error;
+  }
+  const { name, tap, detached } = told;
   try {
     const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
-    const { name, tap, detached } = linux.tunInterface(copy);
     if (driver !== 'tun') {
-      const hardwareAddress = linux.tunHardwareAddress(copy);
+      const hardwareAddress = orNull(() => linux.tunHardwareAddress(copy));
       const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
       return { ...slot, driver, nodeMinor: minor, name, tap: true, detached, ...unproven };
     }
     const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
     // Of use only to tell devices of one name apart, where the namespace could not be learned.
-    const hardwareAddress = deviceNetns === null && tap ? linux.tunHardwareAddress(copy) : null;
-    const told = { name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
-    return { ...slot, driver, nodeMinor: null, ...told };
+    const hardwareAddress =
+      deviceNetns === null && tap ? orNull(() => linux.tunHardwareAddress(copy)) : null;
+    const netns = { hardwareAddress, deviceNetns, openedNetns };
+    return { ...slot, driver, nodeMinor: null, name, tap, detached, ...netns };
   } catch (error) {
-    // Attached to none, or the device was deleted under it: tun, and macvtap.
-    if (isKernelError(error, 'EBADFD', 'ENOLINK')) return 'unattached';
+    if (isUnattached(error)) return 'unattached';
     throw error;
   }
 }
 
+/** Attached to none, or the device was deleted under it: tun, and macvtap. */
+function isUnattached(error: unknown): boolean {
+  return isKernelError(error, 'EBADFD', 'ENOLINK');
+}
+
 /** Inode of a namespace that the file leads to; null when the kernel does not tell or not us. */
 function netnsOf(files: NetnsFiles, ask: () => number): number | null {
+  return orNull(() => files.adopt(ask()));
+}
+
+function orNull<T>(ask: () => T): T | null {
   try {
-    return files.adopt(ask());
+    return ask();
   } catch (error) {
-    if (isKernelError(error, 'EPERM', 'EINVAL', 'ENOTTY')) return null;
+    if (isUnanswered(error)) return null;
     throw error;
   }
 }
@@ -160,7 +184,8 @@ function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Ou
     const unknown = { nodeMinor: null, deviceNetns: null, openedNetns: null };
     return { ...slot, driver, name, ...unproven, ...unknown };
   } catch (error) {
-    if (isGone(error) || isRefused(error)) return 'gone';
+    if (isGone(error)) return 'gone';
+    if (isRefused(error) && isKernelError(error)) return { refused: error.code };
     throw error;
   }
 }

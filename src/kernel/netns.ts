@@ -42,8 +42,8 @@ const cookieBuffer = Buffer.alloc(12);
 const cookieAddress = addressOf(cookieBuffer);
 
 /**
- * Cookie of the network namespace that a socket is in, in decimal; null before 5.14. Throws
- * KernelError. Source: sock_getsockopt of net/core/sock.c.
+ * Cookie of the network namespace that a socket is in, in decimal; null before 5.14, and where the option
+ * is refused. Throws KernelError: EBADF. Source: sock_getsockopt of net/core/sock.c.
  */
 export function netnsCookie(socketFd: number): string | null {
   cookieBuffer.writeUInt32LE(8, 8);
@@ -53,8 +53,8 @@ export function netnsCookie(socketFd: number): string | null {
       getsockopt(socketFd, SOL_SOCKET, SO_NETNS_COOKIE, cookieAddress, cookieAddress + 8n),
     );
   } catch (error) {
-    if (isKernelError(error, 'ENOPROTOOPT')) return null;
-    throw error;
+    if (!isKernelError(error) || error.code === 'EBADF') throw error;
+    return null;
   }
   return cookieBuffer.readBigUInt64LE(0).toString();
 }

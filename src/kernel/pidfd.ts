@@ -1,6 +1,7 @@
 /** Processes pinned by a descriptor: pidfd_open(2), pidfd_getfd(2), pidfd_send_signal(2). */
+import { readBytes } from './descriptor.js';
 import { checked, lastErrno, libc, SYS } from './libc.js';
-import { KernelError } from './kernel-error.js';
+import { isKernelError, KernelError } from './kernel-error.js';
 
 type Syscall = (number: number, a: number, b: number, c: number, d: number) => number;
 const syscall = libc.func('long syscall(long number, long a, long b, long c, long d)') as Syscall;
@@ -35,7 +36,19 @@ export function pidfdStands(pidfd: number): boolean {
   if (syscall(SYS.pidfd_send_signal, pidfd, 0, 0, 0) === 0) return true;
   const code = lastErrno();
   if (code === 'ESRCH') return false;
-  // No right to send a signal, but there is somebody to send it to.
-  if (code === 'EPERM') return true;
-  throw new KernelError('pidfd_send_signal', code);
+  if (code !== 'EPERM' && code !== 'ENOSYS') throw new KernelError('pidfd_send_signal', code);
+  // Without the right to send a signal there is somebody to send it to; but whoever may not even make
+  // the call is told the same. fdinfo tells whom the pidfd stands for, too: -1 when nobody is left.
+  try {
+    const bytes = readBytes(`/proc/thread-self/fdinfo/${pidfd}`);
+    return parsePidfdPid(bytes) !== -1;
+  } catch (error) {
+    if (isKernelError(error) && code === 'EPERM') return true;
+    throw error;
+  }
+}
+
+/** The `Pid:` line of a pidfd's fdinfo (pidfd_show_fdinfo of fs/pidfs.c); -1 when there is none. */
+export function parsePidfdPid(bytes: Buffer): number {
+  return Number(/^Pid:\t(-?\d+)$/m.exec(bytes.toString('latin1'))?.[1] ?? -1);
 }

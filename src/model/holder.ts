@@ -8,7 +8,10 @@ export interface HolderFd {
   readonly fd: number;
   /** Thread that owns the descriptor, when it has a descriptor table of its own. */
   readonly tid: number | null;
-  /** Opaque id of the open file: the same id is the same open file, in whichever process. */
+  /**
+   * Opaque id of the open file: the same id is the same open file, in whichever process. Empty where the
+   * kernel does not tell which descriptors share one.
+   */
   readonly queue: string;
   /** IFF_DETACH_QUEUE. */
   readonly detached: boolean;

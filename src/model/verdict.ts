@@ -2,7 +2,12 @@
 
 export type Verdict = 'HELD' | 'KEPT' | 'UNHELD' | 'HIDDEN' | 'UNKNOWN';
 
-export type ReasonCode = 'PROCESS_DENIED' | 'QUEUE_COUNT_UNAVAILABLE' | 'NAME_ONLY' | 'CHANGING';
+export type ReasonCode =
+  | 'PROCESS_DENIED'
+  | 'QUEUE_COUNT_UNAVAILABLE'
+  | 'NAME_ONLY'
+  | 'CHANGING'
+  | 'OPEN_FILES_INDISTINGUISHABLE';
 
 /** Why a verdict is UNKNOWN. */
 export interface Reason {
@@ -24,5 +29,6 @@ export interface Hint {
 export interface Queues {
   readonly attached: number | null;
   readonly disabled: number | null;
+  /** At the least, where open files cannot be told apart. */
   readonly found: number;
 }

@@ -2,7 +2,7 @@
 import { destination, pino } from 'pino';
 import { hostRoot, Identification } from '../identify/identification.js';
 import { procFinder } from '../inspect/find.js';
-import { thisHost } from '../inspect/host.js';
+import { HostError, thisHost, type Host } from '../inspect/host.js';
 import { Inspector } from '../inspect/inspector.js';
 import { WalkWorker } from '../inspect/walk-worker.js';
 import { dieWithParent } from '../kernel/parent-death.js';
@@ -16,7 +16,7 @@ const ALIVE = 1000;
 
 /**
  * Runs until the server or the supervisor is gone. Returns the exit code: 0 when the channel or the
- * life line was closed, 4 when it failed.
+ * life line was closed, 3 when it cannot work on this host, 4 when it failed.
  */
 export async function runProbe(json: string): Promise<number> {
   // Ctrl-C goes to the whole process group: when to end is the supervisor's to say.
@@ -24,8 +24,9 @@ export async function runProbe(json: string): Promise<number> {
   dieWithParent();
   const { logLevel, interval } = parseProbeConfig(json);
   const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
+  const host = hostOrRefusal();
+  if (host === null) return 3;
   const finder = procFinder(WalkWorker.start());
-  const host = thisHost();
   const { procRoot } = host;
   const { workloadOf, userNameOf } = new Identification({ root: hostRoot(procRoot), procRoot });
   const inspector = new Inspector({ host, finder, workloadOf, userNameOf });
@@ -72,4 +73,15 @@ export async function runProbe(json: string): Promise<number> {
       },
     );
   });
+}
+
+/** Null, after it said why, where tapmap cannot work: starting it again would not help. */
+function hostOrRefusal(): Host | null {
+  try {
+    return thisHost();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    process.stderr.write(`tapmap: serve: ${error.message}\n`);
+    return null;
+  }
 }

@@ -44,7 +44,7 @@ function namespaceOf({ name }: Binding): string {
 function* provenOpenFiles(binding: Binding): Generator<string> {
   for (const { process, fds } of binding.holders) {
     for (const { queue, evidence } of fds) {
-      if (evidence !== 'NAME') yield `${process.pid} ${process.startTime} ${queue}`;
+      if (evidence !== 'NAME' && queue !== '') yield `${process.pid} ${process.startTime} ${queue}`;
     }
   }
 }

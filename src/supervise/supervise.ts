@@ -15,7 +15,7 @@ export interface SuperviseOptions {
 
 /**
  * Runs server and probe until a signal says to end, restarting either when it dies. Returns the exit
- * code: 0, or what the server gave when it refused to start (2 bad usage, 3 refused), 4 internal.
+ * code: 0, or what server or probe gave when they refused to start (2 bad usage, 3 refused), 4 internal.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const { server, probe, socketPaths, timing } = options;

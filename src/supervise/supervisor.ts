@@ -23,6 +23,8 @@ export interface SupervisorOptions {
 
 /** Exit codes that a server may end with before it serves, after it said why on standard error. */
 const REFUSALS = [2, 3];
+/** That of a probe which cannot work on this host, and has said why: another one could not either. */
+const PROBE_REFUSAL = 3;
 const INTERNAL = 4;
 
 export class Supervisor {
@@ -36,6 +38,7 @@ export class Supervisor {
   #listening = false;
   #listened = false;
   #sockets: readonly SocketFile[] = [];
+  #code = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -44,16 +47,16 @@ export class Supervisor {
     this.#serverBackoff = new Backoff(backoffFirst, backoffLimit);
   }
 
-  /** Runs until end() or until the server refuses to start. Returns the exit code. */
+  /** Runs until end() or until server or probe refuse to start. Returns the exit code. */
   async run(): Promise<number> {
     try {
       while (true) {
         const exit = await this.#serve();
-        if (this.#isEnding()) return 0;
+        if (this.#isEnding()) return this.#code;
         if (!this.#listened) return this.#refusal(exit);
         const wait = this.#serverBackoff.next();
         this.#options.log.error({ ...told(exit), wait }, 'server ended; restarting');
-        if (await pause(wait, this.#ending.signal)) return 0;
+        if (await pause(wait, this.#ending.signal)) return this.#code;
       }
     } finally {
       await removeSockets(this.#sockets, this.#options.socketPaths);
@@ -124,6 +127,11 @@ export class Supervisor {
       // Its channel must go even if it ended before anybody took it.
       await probe.end(timing.probeEnd);
       if (exit === null || this.#isEnding()) return;
+      if (exit.code === PROBE_REFUSAL) {
+        this.#code = PROBE_REFUSAL;
+        this.end();
+        return;
+      }
       const wait = this.#probeBackoff.next();
       log.warn({ ...told(exit), probe: probe.number, wait }, 'probe ended; restarting');
       if (await pause(wait, either)) return;

@@ -51,6 +51,25 @@ describe('tapmap who NAME', () => {
     ]);
   });
 
+  it('tells no copies and no heirs where the kernel does not tell open files apart', async () => {
+    const own = [
+      { fd: 3, queue: '' },
+      { fd: 4, queue: '' },
+    ];
+    const netns = { netns: FOOZ };
+    const untold = binding(FOOZ, 7, 'tap0', Verdict.VERDICT_HELD, {
+      holders: [
+        holder(50, 'qemu', own, { process: netns }),
+        holder(60, 'sleep', [{ fd: 3, queue: '' }], { process: { ...netns, ppid: 50 } }),
+      ],
+    });
+    const { out } = await who('tap0', [untold]);
+    assert.deepEqual(out.slice(1), [
+      '  process 50 (qemu, uid 0) through fds 3 and 4 (one open file or several)',
+      '  process 60 (sleep, uid 0) through fd 3',
+    ]);
+  });
+
   it('tells queues from copies of one open file', async () => {
     const netns = { process: { netns: HOST } };
     const fds = [

@@ -9,6 +9,8 @@ const NOTHING: Account = {
   persistent: true,
   enabledFound: 0,
   detachedFound: 0,
+  enabledUntold: 0,
+  detachedUntold: 0,
   nameOnly: 0,
   processesDenied: 0,
   mayHide: 0,
@@ -105,6 +107,46 @@ const rows: readonly Row[] = [
     settled: true,
   },
   {
+    says: 'descriptors that are as many queues as are attached, or fewer: UNKNOWN',
+    account: { multiQueue: true, attached: 2, enabledFound: 1, enabledUntold: 1 },
+    verdict: 'UNKNOWN',
+    reason: 'OPEN_FILES_INDISTINGUISHABLE',
+    settled: true,
+  },
+  {
+    says: 'the same of detached queues',
+    account: {
+      multiQueue: true,
+      attached: 1,
+      enabledFound: 1,
+      disabled: 3,
+      detachedFound: 1,
+      detachedUntold: 3,
+    },
+    verdict: 'UNKNOWN',
+    reason: 'OPEN_FILES_INDISTINGUISHABLE',
+    settled: true,
+  },
+  {
+    says: 'more queues than there are descriptors at all: HIDDEN',
+    account: { multiQueue: true, attached: 4, enabledFound: 1, enabledUntold: 1 },
+    verdict: 'HIDDEN',
+    settled: false,
+  },
+  {
+    says: 'all queues found, and descriptors that may be of any of them: HELD',
+    account: { multiQueue: true, attached: 2, enabledFound: 2, enabledUntold: 3 },
+    verdict: 'HELD',
+    settled: true,
+  },
+  {
+    says: 'descriptors that could be several, and no queue attached: UNKNOWN, look again',
+    account: { multiQueue: true, enabledFound: 1, enabledUntold: 1 },
+    verdict: 'UNKNOWN',
+    reason: 'CHANGING',
+    settled: false,
+  },
+  {
     says: 'more queues found than attached: UNKNOWN, look again',
     account: { enabledFound: 1 },
     verdict: 'UNKNOWN',
@@ -123,6 +165,13 @@ const rows: readonly Row[] = [
     account: { ...uncounted, enabledFound: 1 },
     verdict: 'HELD',
     settled: true,
+  },
+  {
+    says: 'without a count, two queues found of a device that can have one: UNKNOWN, look again',
+    account: { ...uncounted, enabledFound: 2 },
+    verdict: 'UNKNOWN',
+    reason: 'CHANGING',
+    settled: false,
   },
   {
     says: 'without a count, a persistent device without a found queue: UNKNOWN',
@@ -217,5 +266,9 @@ test('a device is fully explained when all that the kernel counts was found', ()
   assert.ok(explained({ attached: 2, disabled: 1, enabledFound: 2, detachedFound: 1 }));
   assert.ok(!explained({ attached: 2, enabledFound: 1 }));
   assert.ok(!explained({ disabled: 1 }));
-  assert.ok(!explained({ attached: null, enabledFound: 1 }));
+  // Without a count only a device that can have but one queue is.
+  assert.ok(explained({ attached: null, enabledFound: 1 }));
+  assert.ok(!explained({ attached: null }));
+  assert.ok(!explained({ attached: null, multiQueue: true, enabledFound: 1 }));
+  assert.ok(!explained({ attached: 2, enabledFound: 1, enabledUntold: 1 }));
 });

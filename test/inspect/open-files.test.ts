@@ -65,20 +65,97 @@ test(
   },
 );
 
+const WITHOUT_KCMP: Linux = {
+  ...linux,
+  compareOpenFiles: () => {
+    throw new KernelError('kcmp', 'ENOSYS');
+  },
+};
+
 test(
-  'where the kernel does not compare, each descriptor counts as a file of its own',
+  'where the kernel does not compare, all that is attached to a device of one queue is one open file',
   { skip },
   async (t) => {
     const stage = setStage(t);
     const device = stage.deviceName();
     const { pid, copy, child, fd } = await forkedAndCopied(stage, device);
+    const [one, other] = [`${pid}.${fd} ${pid}.${copy}`, `${child}.3`];
+    const together = pid < child ? `${one} ${other}` : `${other} ${one}`;
+    assert.deepEqual(await filesOf(stage, device, WITHOUT_KCMP), [together]);
+  },
+);
+
+test(
+  'where the kernel does not compare, descriptors of a device of several queues have no queue that is told',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const device = stage.deviceName();
+    const [one, two] = [stage.queue(device, MULTI), stage.queue(device, MULTI)];
+    const holder = await stage.holder([one, two, stage.own(dup(two.fd))]);
+    const scan = await scanned(inspectorOn(WITHOUT_KCMP));
+    const { holders, queues, verdict, reasons } = bindingOf(scan, device, stage.home);
+    assert.deepEqual(
+      holders.map(({ process, fds }) => [process.pid, fds.map(({ fd, queue }) => [fd, queue])]),
+      [[holder.pid, [3, 4, 5].map((fd) => [fd, ''])]],
+    );
+    // One at least.
+    assert.deepEqual(queues, { attached: 2, disabled: 0, found: 1 });
+    assert.equal(verdict, 'UNKNOWN');
+    assert.deepEqual(
+      reasons.map(({ code }) => code),
+      ['OPEN_FILES_INDISTINGUISHABLE'],
+    );
+  },
+);
+
+test(
+  'where the kernel does not compare, a lone descriptor is an open file, and missing queues are missing',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const device = stage.deviceName();
+    const queues = [stage.queue(device, MULTI), stage.queue(device, MULTI)];
+    await stage.holder([stage.own(dup(queues[0]!.fd))]);
+    const scan = await inspectorOn(WITHOUT_KCMP).scan();
+    const binding = bindingOf(scan, device, stage.home);
+    assert.notEqual(binding.holders[0]?.fds[0]?.queue, '');
+    assert.deepEqual(binding.queues, { attached: 2, disabled: 0, found: 1 });
+    // This process holds both, and is no holder to itself.
+    assert.notEqual(binding.verdict, 'HELD');
+    assert.notEqual(binding.reasons[0]?.code, 'OPEN_FILES_INDISTINGUISHABLE');
+  },
+);
+
+test(
+  'a file whose namespace is not told has one id on each device that it may belong to',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const [device, other] = [stage.deviceName(), stage.netns()];
+    const queue = stage.queue(device);
+    const shared = stage.own(dup(queue.fd));
+    const [one, two] = [await stage.holder([queue]), await stage.holder([shared])];
+    await stage.holder([other.within(() => stage.queue(device))]);
     const kernel: Linux = {
       ...linux,
-      compareOpenFiles: () => {
-        throw new KernelError('kcmp', 'ENOSYS');
+      tunDeviceNetns: () => {
+        throw new KernelError('TUNGETDEVNETNS', 'ENOTTY');
+      },
+      // Otherwise the address would tell them apart.
+      tunHardwareAddress: () => {
+        throw new KernelError('SIOCGIFHWADDR', 'ENOTTY');
       },
     };
-    const alone = [`${pid}.${fd}`, `${pid}.${copy}`, `${child}.3`].sort();
-    assert.deepEqual(await filesOf(stage, device, kernel), alone);
+    const scan = await scanned(inspectorOn(kernel));
+    const ids = (pid: number) =>
+      [stage.home, other].map(
+        (netns) =>
+          bindingOf(scan, device, netns).holders.find(({ process }) => process.pid === pid)?.fds[0],
+      );
+    const told = [...ids(one.pid), ...ids(two.pid)];
+    assert.ok(told.every((fd) => fd?.evidence === 'NAME' && fd.candidates === 2));
+    assert.equal(new Set(told.map((fd) => fd?.queue)).size, 1);
+    assert.equal(bindingOf(scan, device, stage.home).queues.found, 2);
   },
 );

@@ -33,6 +33,6 @@ test(
       { pid: stranger.pid, tid: holder.pid, devices, hidingPlaces: [] },
       files,
     );
-    assert.deepEqual(found, { attachments: [], unattached: 0, process: null });
+    assert.deepEqual(found, { attachments: [], unattached: 0, refused: null, process: null });
   },
 );

@@ -4,7 +4,13 @@ import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } f
 import { test } from 'node:test';
 import { isKernelError } from '../../src/kernel/kernel-error.js';
 import { compareFdTables, compareOpenFiles } from '../../src/kernel/kcmp.js';
-import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../../src/kernel/pidfd.js';
+import {
+  parsePidfdPid,
+  pidfdGetfd,
+  pidfdOpen,
+  pidfdOpenThread,
+  pidfdStands,
+} from '../../src/kernel/pidfd.js';
 import { missing } from '../stage/ability.js';
 import { setStage, type Stage } from '../stage/stage.js';
 
@@ -129,3 +135,14 @@ test(
     );
   },
 );
+
+test('fdinfo of a pidfd tells whom it stands for, and that nobody is left', { skip }, async (t) => {
+  const stage = setStage(t);
+  const holder = await stage.holder([]);
+  const { fd } = stage.own(pidfdOpen(holder.pid));
+  const pidOf = () => parsePidfdPid(readFileSync(`/proc/self/fdinfo/${fd}`));
+  assert.equal(pidOf(), holder.pid);
+  await holder.kill();
+  assert.equal(pidOf(), -1);
+  assert.equal(parsePidfdPid(Buffer.from('pos:\t0\nflags:\t02\n')), -1);
+});

@@ -123,4 +123,12 @@ describe('the supervisor', () => {
     const missing = { file: join(directory, 'no-such-program'), args: [] };
     assert.equal(await supervisor(missing, missing).run(), 4);
   });
+
+  it('ends with 3 when a probe says that it cannot work here, and starts no other one', async () => {
+    const server = program('server', `process.on('SIGTERM', () => process.exit()); ${LISTENING}`);
+    const probe = program('probe', 'process.exit(3)');
+    const before = starts('probe');
+    assert.equal(await supervisor(server, probe).run(), 3);
+    assert.equal(starts('probe') - before, 1);
+  });
 });

@@ -279,6 +279,12 @@ export enum ReasonCode {
   REASON_CODE_NAME_ONLY = 3,
   /** REASON_CODE_CHANGING - The device changed faster than it could be looked at. */
   REASON_CODE_CHANGING = 4,
+  /**
+   * REASON_CODE_OPEN_FILES_INDISTINGUISHABLE - The kernel does not tell which of the descriptors that were found share an
+   * open file (no kcmp): they may be all of the queues that it counts, or fewer
+   * while others have holders that were not found.
+   */
+  REASON_CODE_OPEN_FILES_INDISTINGUISHABLE = 5,
   UNRECOGNIZED = -1,
 }
 
@@ -299,6 +305,9 @@ export function reasonCodeFromJSON(object: any): ReasonCode {
     case 4:
     case "REASON_CODE_CHANGING":
       return ReasonCode.REASON_CODE_CHANGING;
+    case 5:
+    case "REASON_CODE_OPEN_FILES_INDISTINGUISHABLE":
+      return ReasonCode.REASON_CODE_OPEN_FILES_INDISTINGUISHABLE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -318,6 +327,8 @@ export function reasonCodeToJSON(object: ReasonCode): string {
       return "REASON_CODE_NAME_ONLY";
     case ReasonCode.REASON_CODE_CHANGING:
       return "REASON_CODE_CHANGING";
+    case ReasonCode.REASON_CODE_OPEN_FILES_INDISTINGUISHABLE:
+      return "REASON_CODE_OPEN_FILES_INDISTINGUISHABLE";
     case ReasonCode.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -591,7 +602,9 @@ export interface HolderFd {
     | undefined;
   /**
    * Opaque id of the open file. Within one revision the same id is the same open
-   * file, in whichever process, and different ids are different open files.
+   * file, in whichever process, and different ids are different open files. Empty
+   * where the kernel does not tell which descriptors share an open file (no
+   * kcmp).
    */
   queue: string;
   /**
@@ -694,7 +707,11 @@ export interface Queues {
   disabled?:
     | number
     | undefined;
-  /** Distinct open files that were found on the device, detached ones included. */
+  /**
+   * Distinct open files that were found on the device, detached ones and those
+   * that match by name included; at least so many, where the kernel does not tell
+   * which descriptors share an open file.
+   */
   found: number;
 }
 
