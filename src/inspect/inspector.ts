@@ -47,13 +47,17 @@ export class Inspector {
     this.#missingQueues = new MissingQueues(options.host);
   }
 
-  async scan(): Promise<Scan> {
+  /**
+   * `thoroughly`: with every search that otherwise takes a small share of the time only, as for somebody
+   * who asks now.
+   */
+  async scan(thoroughly = false): Promise<Scan> {
     const scanTime = Date.now();
     const start = performance.now();
-    const { seen, accounts: counted } = await this.#lookUntilSettled();
+    const { seen, accounts: counted } = await this.#lookUntilSettled(thoroughly);
     const unsettled = unsettledOf(counted);
     const isNews = [...unsettled].some((signature) => !this.#unsettled.has(signature));
-    const accounts = await this.#missingQueues.explain(counted, isNews);
+    const accounts = await this.#missingQueues.explain(counted, thoroughly || isNews);
     const { host, workloadOf, userNameOf } = this.options;
     const book = NetnsBook.of(host, seen, this.#book, workloadOf);
     const queueIds = this.#queueIds.assign(openFilesByDevice(accounts));
@@ -71,11 +75,11 @@ export class Inspector {
    * The table of a process may have been read before it attached, and the count taken after: only
    * what is still so at a second look is so. The second look searches for threads with tables, too.
    */
-  async #lookUntilSettled(): Promise<{ seen: Look; accounts: Accounts }> {
+  async #lookUntilSettled(thoroughly: boolean): Promise<{ seen: Look; accounts: Accounts }> {
     const { host, finder } = this.options;
     let before = this.#unsettled;
     for (let attempt = 1; ; attempt++) {
-      const seen = await look(host, finder, this.#threadTables, attempt > 1);
+      const seen = await look(host, finder, this.#threadTables, thoroughly || attempt > 1);
       const accounts = accountFor(host, seen);
       const unsettled = unsettledOf(accounts);
       const isKnown = [...unsettled].every((signature) => before.has(signature));

@@ -21,21 +21,21 @@ export class MissingQueues {
 
   constructor(private readonly host: Host) {}
 
-  /** `isNews`: some device lacks a queue that did not lack it before, or lacks another number. */
-  async explain(accounts: Accounts, isNews: boolean): Promise<Accounts> {
+  /** `search`: look for all places now, as what was found before may not be all there is. */
+  async explain(accounts: Accounts, search: boolean): Promise<Accounts> {
     if (!accounts.devices.some(({ judgement }) => judgement.missing > 0)) {
       this.#places = [];
       return accounts;
     }
-    const places = await this.#current(isNews);
+    const places = await this.#current(search);
     return places.length === 0
       ? accounts
       : { ...accounts, devices: accounts.devices.map((device) => explained(device, places)) };
   }
 
-  async #current(isNews: boolean): Promise<readonly HidingPlace[]> {
+  async #current(search: boolean): Promise<readonly HidingPlace[]> {
     const begin = performance.now();
-    if (!isNews && begin < this.#again) {
+    if (!search && begin < this.#again) {
       const standing = stillThere(this.host, this.#places);
       if (standing.length === this.#places.length) return standing;
     }

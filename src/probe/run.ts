@@ -49,7 +49,7 @@ export async function runProbe(json: string): Promise<number> {
     };
 
     const loop = new ScanLoop(interval, async (answers) => {
-      const { bindings, coverage } = await inspector.scan();
+      const { bindings, coverage } = await inspector.scan(answers.length > 0);
       log.debug({ took: coverage.scanDuration, bindings: bindings.length }, 'scanned');
       const observation = difference.next(bindings, coverage);
       await channel.send({ type: 'observation', observation, answers: [...answers] });

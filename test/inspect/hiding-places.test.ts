@@ -85,6 +85,35 @@ test(
   },
 );
 
+test(
+  'for somebody who asks now it is searched for again, whatever still stands',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const { kernel, searched } = counting();
+    const inspector = inspectorOn(kernel);
+    const name = stage.deviceName();
+    const [one, first] = stage.socketPair();
+    const [other, second] = stage.socketPair();
+    const agent = await stage.agent([one, first, other, second, stage.queue(name)]);
+    await agent.send(3, 7);
+    const hinted = async (thoroughly: boolean) =>
+      bindingOf(await inspector.scan(thoroughly), name, stage.home)
+        .hints.filter(({ pid }) => pid === agent.pid)
+        .map(({ fd }) => fd);
+    await agent.close(7);
+    assert.deepEqual(await hinted(false), [4]);
+    // Something else takes the place of the file in the first socket, and it is in the second.
+    const fd = await agent.receive(4);
+    await agent.send(5, fd);
+    await agent.send(3, 0);
+    await agent.close(fd);
+    const before = searched();
+    assert.deepEqual(await hinted(true), [4, 6]);
+    assert.ok(searched() > before);
+  },
+);
+
 test('of a socket that several processes have, each is told', { skip }, async (t) => {
   const stage = setStage(t);
   const name = stage.deviceName();

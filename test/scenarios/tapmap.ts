@@ -118,7 +118,12 @@ export class Tapmap {
     });
     this.#running = { child, directory, client, watch };
     // Connected, so that a test that looks for leaks finds the connection there before it begins.
-    await until('the watch is in sync', () => this.replay.revision > 0n);
+    try {
+      await until('the watch is in sync', () => this.replay.revision > 0n, 30_000);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   get #run(): Running {
