@@ -4,6 +4,8 @@ import type { Container } from '../model/holder.js';
 import { groupsOf } from './container-group.js';
 import { readContainerdStateAt } from './containerd-state.js';
 import { engineContainer, type PlacedContainer } from './engine-container.js';
+import { lxcContainer } from './lxc-state.js';
+import { nspawnContainer } from './machined-state.js';
 import type { RuntimeContainers } from './oci-runtime-state.js';
 import type { StateFiles } from './state-files.js';
 
@@ -22,7 +24,12 @@ export function containerOf(
 }
 
 function placedContainer(files: StateFiles, path: string): PlacedContainer | null {
-  return engineContainer(files, path) ?? containerdContainer(files, path);
+  return (
+    engineContainer(files, path) ??
+    lxcContainer(files, path) ??
+    nspawnContainer(files, path) ??
+    containerdContainer(files, path)
+  );
 }
 
 function containerdContainer(files: StateFiles, path: string): PlacedContainer | null {

@@ -11,7 +11,7 @@ import {
   readPodmanState,
   storagePresence,
 } from './container-storage-state.js';
-import { readContainerdStates } from './containerd-state.js';
+import { readContainerdStates, type ContainerdNames } from './containerd-state.js';
 import { dockerPresence, readDockerState } from './docker-state.js';
 import type { Presence, StateFiles } from './state-files.js';
 
@@ -53,6 +53,7 @@ function provenContainer(files: StateFiles, group: ContainerGroup): Container | 
       const docker = readDockerState(files, id);
       if (docker !== null && isOfPod(docker, podUid)) return containerOf(group, 'docker', docker);
       const containerd = containerdNames(files, group);
+      if (containerd?.namespace === DOCKERS_NAMESPACE) return containerOf(group, 'docker', null);
       return containerOf(group, containerd === null ? '' : 'containerd', containerd);
     }
   }
@@ -81,12 +82,9 @@ function isOfPod(names: ContainerNames, podUid: string): boolean {
 const DOCKERS_NAMESPACE = 'moby';
 
 /** Ids are containerd's own in each namespace: the one that was put there. */
-function containerdNames(files: StateFiles, group: ContainerGroup): ContainerNames | null {
+function containerdNames(files: StateFiles, group: ContainerGroup): ContainerdNames | null {
   const states = readContainerdStates(files, group.id) ?? [];
-  const here = states.filter(
-    ({ namespace, cgroupsPath }) =>
-      namespace !== DOCKERS_NAMESPACE && isPlace(cgroupsPath ?? '', group.path),
-  );
+  const here = states.filter(({ cgroupsPath }) => isPlace(cgroupsPath ?? '', group.path));
   return here.length === 1 ? here[0]! : null;
 }
 

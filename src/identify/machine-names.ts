@@ -5,3 +5,7 @@ export interface MachineNames {
   /** Empty when not told. */
   readonly uuid: string;
 }
+
+export interface RunningMachine extends MachineNames {
+  readonly hypervisor: string;
+}

@@ -2,12 +2,9 @@
  * The virtual machine that a process runs, by its executable and its command line. Never by its command
  * name, which a process may choose, nor by what a shell was asked to start.
  */
+import { cloudHypervisorMachine, crosvmMachine, firecrackerMachine } from './hypervisors.js';
 import { qemuMachine } from './qemu.js';
-import type { MachineNames } from './machine-names.js';
-
-export interface RunningMachine extends MachineNames {
-  readonly hypervisor: string;
-}
+import type { MachineNames, RunningMachine } from './machine-names.js';
 
 interface Hypervisor {
   readonly hypervisor: string;
@@ -23,6 +20,18 @@ const HYPERVISORS: readonly Hypervisor[] = [
     executable: /^(?:qemu-system-[\w-]+|qemu-kvm|\.qemu-system-[\w-]+-wrapped)$/,
     machineOf: qemuMachine,
   },
+  {
+    hypervisor: 'cloud-hypervisor',
+    executable: /^cloud-hypervisor(?:-static)?(?:-[\w.]+)*$/,
+    machineOf: cloudHypervisorMachine,
+  },
+  {
+    hypervisor: 'firecracker',
+    // A released one has its version in its name.
+    executable: /^firecracker(?:-v[\w.-]+)?$/,
+    machineOf: firecrackerMachine,
+  },
+  { hypervisor: 'crosvm', executable: /^crosvm$/, machineOf: crosvmMachine },
 ];
 
 /** Null when it runs none, or may not be asked. */

@@ -5,6 +5,8 @@ import { containerOf } from './container.js';
 import type { RuntimeContainers } from './oci-runtime-state.js';
 import type { StateFiles } from './state-files.js';
 import { unitOf } from './systemd-unit.js';
+import { libvirtMachine } from './libvirt-state.js';
+import type { RunningMachine } from './machine-names.js';
 import { runningMachine } from './virtual-machine.js';
 
 /** What is known of a process. */
@@ -23,7 +25,23 @@ export function workloadOf(
   subject: Subject,
 ): Workload | null {
   const container = containerOf(files, runtimes, subject.controlGroups);
-  const machine = runningMachine(subject);
+  const machine = machineOf(files, subject);
   if (machine !== null) return { kind: 'virtualMachine', ...machine, container };
   return container ?? unitOf(subject.controlGroups);
+}
+
+function machineOf(files: StateFiles, subject: Subject): RunningMachine | null {
+  const running = runningMachine(subject);
+  const paths = new Set(subject.controlGroups.map(({ path }) => path));
+  for (const path of paths) {
+    const ofLibvirt = libvirtMachine(files, path);
+    // libvirt's word, which is root's, goes before that of a command line.
+    if (
+      ofLibvirt !== null &&
+      (running?.hypervisor ?? ofLibvirt.hypervisor) === ofLibvirt.hypervisor
+    ) {
+      return ofLibvirt;
+    }
+  }
+  return running;
 }

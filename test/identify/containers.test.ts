@@ -104,6 +104,11 @@ describe('containerd', () => {
       bare('', OTHER, UID),
     ],
     [
+      "is Docker's in the namespace of Docker",
+      `/kubepods/pod${UID}/${'cc'.repeat(32)}`,
+      bare('docker', 'cc'.repeat(32), UID),
+    ],
+    [
       'has no names for what it does not know',
       `${BURSTABLE}/cri-containerd-${'ab'.repeat(32)}.scope`,
       bare('containerd', 'ab'.repeat(32), UID),
@@ -246,6 +251,83 @@ describe('runc and crun without an engine', () => {
       bare('crun', 'scoped'),
     ],
     ['are not meant elsewhere', '/system.slice/vpn.service', unit('vpn.service', 'system.slice')],
+  ]);
+});
+
+describe('LXC, LXD and Incus', () => {
+  specify('lxc', [
+    [
+      'are known by state and control group',
+      '/lxc.payload.web/init.scope',
+      named('lxc', 'web', 'web'),
+    ],
+    [
+      'are known where the state is not to be had',
+      '/lxc.payload.unknown',
+      named('lxc', 'unknown', 'unknown'),
+    ],
+    ['are known by the groups of LXC 3', '/lxc.payload/web', named('lxc', 'web', 'web')],
+    [
+      'are known by the groups of cgroup v1',
+      '9:name=systemd:/lxc/101\n4:memory:/lxc/101\n0::/\n',
+      named('lxc', '101', '101'),
+    ],
+    [
+      'are known by the groups of Proxmox VE',
+      '/lxc/101/ns/system.slice/vpn.service',
+      named('lxc', '101', '101'),
+    ],
+    [
+      'are known by a name that ends like that of a second group',
+      '/lxc.payload.db-7',
+      named('lxc', 'db-7', 'db-7'),
+    ],
+    ['are not meant where it may be a second group of another', '/lxc.payload.web-1', null],
+    ['are not meant by a second group', '/lxc.payload.unknown-1', null],
+    ['are not meant by a group of the old form without state', '/lxc/unknown', null],
+    ['are not meant by the one that watches', '/lxc.monitor.web', null],
+    ['are not meant below a user', `${USER}/app.slice/run-1.scope/lxc.payload.web`, null],
+    ['are known as Incus', '/lxc.payload.gateway', named('incus', 'gateway', 'gateway')],
+    [
+      'are known as Incus, in a project',
+      '/lxc.payload.shop_cart',
+      named('incus', 'shop_cart', 'cart'),
+    ],
+    ['are known as LXD', '/lxc.payload.vpn', named('lxd', 'vpn', 'vpn')],
+    ['are not told apart where two have the name', '/lxc.payload.both', null],
+    [
+      'are told for a container of Docker in them',
+      `/lxc.payload.web/system.slice/docker-${ID}.scope`,
+      named('lxc', 'web', 'web'),
+    ],
+  ]);
+});
+
+describe('systemd-nspawn', () => {
+  const box = named('systemd-nspawn', 'my-box', 'my-box');
+  specify('nspawn', [
+    ['is known in a scope', '/machine.slice/machine-my\\x2dbox.scope/payload/init.scope', box],
+    [
+      'is known in a scope of cgroup v1',
+      '1:name=systemd:/machine.slice/machine-my\\x2dbox.scope/init.scope\n',
+      box,
+    ],
+    [
+      'is known in a service',
+      '/machine.slice/systemd-nspawn@web.service/payload/system.slice/x.service',
+      named('systemd-nspawn', 'web', 'web'),
+    ],
+    ['is itself beside its container', '/machine.slice/machine-my\\x2dbox.scope/supervisor', null],
+    [
+      'is a service beside its container',
+      '/machine.slice/systemd-nspawn@web.service/supervisor',
+      unit('systemd-nspawn@web.service', 'machine.slice'),
+    ],
+    ['is not meant by a machine that is a virtual one', '/machine.slice/machine-vm.scope', null],
+    ["is not meant by libvirt's", '/machine.slice/machine-qemu\\x2d1\\x2dvm1.scope', null],
+    ['is not meant by a machine of another unit', '/machine.slice/machine-moved.scope', null],
+    ['is not meant by one that is not registered', '/machine.slice/machine-none.scope', null],
+    ['is not meant below a user', `${USER}/machine-my\\x2dbox.scope`, null],
   ]);
 });
 

@@ -25,6 +25,8 @@ import {
 import { parseContainerdState } from '../../src/identify/containerd-state.js';
 import { parseDockerState } from '../../src/identify/docker-state.js';
 import { parseCrunStatus, parseRuncState } from '../../src/identify/oci-runtime-state.js';
+import { parseStatus } from '../../src/identify/libvirt-state.js';
+import { parseMachine } from '../../src/identify/machined-state.js';
 import { StateFiles } from '../../src/identify/state-files.js';
 import { run } from '../stage/command.js';
 
@@ -182,6 +184,8 @@ test('no bytes make a parser do more than tell what they say, or refuse', () => 
     parseStorageList,
     parseRuncState,
     parseCrunStatus,
+    parseMachine,
+    parseStatus,
   ];
   const key = fc.constantFrom(
     ...['ID', 'Name', 'Config', 'Labels', 'annotations', 'linux', 'cgroupsPath', 'id', 'names'],
@@ -203,11 +207,31 @@ test('no bytes make a parser do more than tell what they say, or refuse', () => 
       fc.dictionary(key, tie('json'), { maxKeys: 6 }),
     ),
   }));
+  const xml = fc
+    .array(
+      fc.constantFrom(
+        ...[
+          '<domstatus >',
+          "<domain type='kvm' id='1'>",
+          '<name>a&#x41;&lt;&#x110000;</name>',
+          ' ',
+          '\n',
+        ],
+        ...[
+          '<uuid>6f1c0b1e-6b4e-4b43-9f43-2b1f0d0c9a11</uuid>',
+          'SCOPE=a\\x2db',
+          'CLASS=container\n',
+          '=',
+        ],
+      ),
+    )
+    .map((parts) => parts.join(''));
   fc.assert(
     fc.property(
       fc.oneof(
         json.map((value) => JSON.stringify(value)),
         fc.string(),
+        xml,
       ),
       (input) => {
         for (const parse of parsers) {
