@@ -3,6 +3,7 @@
  * io_uring instances with registered files, vhost-net instances with a backend. What holds a queue that
  * no descriptor table shows may be in one of them.
  */
+import { isKernelError } from '../kernel/kernel-error.js';
 import type { HidingPlaceFind } from '../kernel/proc-fd.js';
 import { VHOST_NET } from '../kernel/vhost-net.js';
 import type { HintKind } from '../model/verdict.js';
@@ -73,7 +74,8 @@ function placesIn(
     );
     return places ?? [];
   } catch (error) {
-    if (isGone(error) || isRefused(error)) return [];
+    // EINVAL: a thread, which a kernel before 6.9 does not pin.
+    if (isGone(error) || isRefused(error) || isKernelError(error, 'EINVAL')) return [];
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { linux, type Linux } from '../../src/inspect/linux.js';
+import { KernelError } from '../../src/kernel/kernel-error.js';
 import { missing } from '../stage/ability.js';
 import { setStage } from '../stage/stage.js';
 import { bindingOf, inspectorOn, scanned } from './inspecting.js';
@@ -111,6 +112,32 @@ test(
     const before = searched();
     assert.deepEqual(await hinted(true), [4, 6]);
     assert.ok(searched() > before);
+  },
+);
+
+test(
+  'where threads cannot be pinned, places in their own tables are left out',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const kernel: Linux = {
+      ...linux,
+      pidfdOpenThread: () => {
+        throw new KernelError('pidfd_open', 'EINVAL');
+      },
+    };
+    const name = stage.deviceName();
+    const [near, far] = stage.socketPair();
+    const agent = await stage.agent([near, far, stage.queue(name)]);
+    await agent.send(3, 5);
+    await agent.close(5);
+    await agent.threadWithOwnTable();
+    const { verdict, hints } = bindingOf(await scanned(inspectorOn(kernel)), name, stage.home);
+    assert.equal(verdict, 'HIDDEN');
+    assert.deepEqual(
+      hints.filter(({ pid }) => pid === agent.pid).map(({ fd }) => fd),
+      [4],
+    );
   },
 );
 
