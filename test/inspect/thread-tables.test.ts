@@ -48,10 +48,13 @@ test(
     await agent.close(3);
     const binding = bindingOf(await scanned(inspectorOn()), device, stage.home);
     assert.equal(binding.verdict, 'HELD');
-    assert.deepEqual(holding(binding), [
-      [agent.pid, [[tid, 3]]],
-      [child, [[null, 3]]],
-    ]);
+    assert.deepEqual(
+      new Map(holding(binding)),
+      new Map<number, unknown>([
+        [agent.pid, [[tid, 3]]],
+        [child, [[null, 3]]],
+      ]),
+    );
     assert.equal(new Set(binding.holders.flatMap(({ fds }) => fds.map((fd) => fd.queue))).size, 1);
   },
 );
