@@ -13,10 +13,15 @@ const tapmap = Tapmap.ofFile(skip);
 
 type Pid = number | undefined;
 
-/** Each descriptor: whose it is, its number, and which open file it is, counted in this order. */
-function descriptors({ holders }: TapBinding): [Pid, number, number][] {
+/**
+ * Each descriptor: whose it is, its number, and which open file it is, counted in this order. `pids` says
+ * whose come first, as the kernel's pids come round.
+ */
+function descriptors({ holders }: TapBinding, pids: readonly Pid[]): [Pid, number, number][] {
   const queues: string[] = [];
-  return holders.flatMap(({ process, fds }) =>
+  const place = (pid: Pid) => pids.indexOf(pid);
+  const ordered = holders.toSorted((a, b) => place(a.process?.pid) - place(b.process?.pid));
+  return ordered.flatMap(({ process, fds }) =>
     fds.map(({ fd, queue }): [Pid, number, number] => {
       if (!queues.includes(queue)) queues.push(queue);
       return [process?.pid, fd, queues.indexOf(queue)];
@@ -29,8 +34,11 @@ function assertHeld(binding: TapBinding, expected: [Pid, number, number][]): voi
   assert.equal(binding.verdict, Verdict.VERDICT_HELD);
   assert.deepEqual(binding.queues, { attached: found, disabled: 0, found });
   assert.deepEqual(
-    descriptors(binding),
-    expected.sort(([a = 0], [b = 0]) => a - b),
+    descriptors(
+      binding,
+      expected.map(([pid]) => pid),
+    ),
+    expected,
   );
 }
 
