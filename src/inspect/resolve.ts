@@ -127,6 +127,8 @@ function askOpenFile(
   files: NetnsFiles,
 ): Outcome {
   const { linux } = host;
+  // Also of a file that is attached to nothing: it may be the only way into its namespace.
+  const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
   let told: TunInterface;
   try {
     told = linux.tunInterface(copy);
@@ -137,7 +139,6 @@ function askOpenFile(
   }
   const { name, tap, detached } = told;
   try {
-    const openedNetns = driver === 'tun' ? netnsOf(files, () => linux.tunOpenedNetns(copy)) : null;
     if (driver !== 'tun') {
       const hardwareAddress = orNull(() => linux.tunHardwareAddress(copy));
       const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
