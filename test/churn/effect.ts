@@ -24,6 +24,7 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
         pid: learned,
         netns: truth.home,
         obeys: true,
+        threads: new Set(),
         parent: null,
       });
       return;
@@ -67,6 +68,7 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
       return;
     case 'thread': {
       const process = truth.agent(operation.process)!;
+      process.threads.add(process.netns);
       for (const fd of fdsOf(truth, process)) {
         if (fd.tid === null) truth.addFd({ ...fd, tid: learned });
       }
@@ -75,6 +77,7 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
     case 'exec': {
       const process = truth.agent(operation.process)!;
       process.obeys = false;
+      process.threads.clear();
       for (const fd of fdsOf(truth, process)) {
         if (fd.tid !== null || !fd.kept) truth.closeFd(fd);
       }
@@ -168,7 +171,8 @@ function attach(truth: Truth, operation: Operation & { do: 'attach' }): void {
 
 function fork(truth: Truth, operation: Operation & { do: 'fork' }, pid: number): void {
   const parent = truth.agent(operation.process)!;
-  const child = { pid, netns: parent.netns, obeys: false, parent };
+  const threads = new Set<typeof parent.netns>();
+  const child = { pid, netns: parent.netns, obeys: false, threads, parent };
   truth.processes.set(operation.child, child);
   const firstOther = FIRST_INHERITED + operation.fds.length;
   for (const fd of fdsOf(truth, parent)) {

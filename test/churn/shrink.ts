@@ -1,9 +1,9 @@
-// Makes a failing list of operations short: leaves out ever smaller parts for as long as it still fails.
+// Makes a failing list of operations short, for as long as it still fails.
 import type { Operation } from './operation.js';
 
 /**
  * `fails` runs a list. Gives the shortest list found that fails, until `deadline` (of
- * performance.now()). Delta debugging, as in Zeller and Hildebrandt, 2002.
+ * performance.now()).
  */
 export async function shrink(
   operations: readonly Operation[],
@@ -11,21 +11,51 @@ export async function shrink(
   deadline: number,
 ): Promise<readonly Operation[]> {
   let shortest = operations;
-  let size = Math.ceil(shortest.length / 2);
-  while (performance.now() < deadline) {
-    let isShorter = false;
-    // From the end: what came late matters least to what remains.
-    for (let end = shortest.length; end > 0 && performance.now() < deadline; end -= size) {
-      const candidate = [
-        ...shortest.slice(0, Math.max(0, end - size)),
-        ...shortest.slice(end, shortest.length),
-      ];
-      if (candidate.length === shortest.length || !(await fails(candidate))) continue;
-      shortest = candidate;
-      isShorter = true;
-    }
-    if (size === 1 && !isShorter) break;
-    if (!isShorter || size > 1) size = Math.max(1, Math.ceil(size / 2));
+  const shorten = async (candidate: readonly Operation[]): Promise<boolean> => {
+    if (candidate.length === shortest.length || performance.now() > deadline) return false;
+    if (!(await fails(candidate))) return false;
+    shortest = candidate;
+    return true;
+  };
+  // Lists run faster without these.
+  const last = operations.at(-1);
+  await shorten(operations.filter((operation) => operation === last || !isAsking(operation)));
+  // What one process does belongs together.
+  for (const { process } of operations.filter((operation) => operation.do === 'start').reverse()) {
+    await shorten(withoutProcess(shortest, process));
   }
+  await leaveOutParts(() => shortest, shorten);
   return shortest;
+}
+
+function isAsking(operation: Operation): boolean {
+  return operation.do === 'rest' || operation.do === 'look';
+}
+
+function withoutProcess(operations: readonly Operation[], process: number): Operation[] {
+  const fds = new Set<number>();
+  return operations.filter((operation) => {
+    const isIts =
+      ('process' in operation && operation.process === process) ||
+      ('fd' in operation && fds.has(operation.fd));
+    if (isIts && 'fd' in operation) fds.add(operation.fd);
+    if (isIts && 'copy' in operation) fds.add(operation.copy);
+    return !isIts;
+  });
+}
+
+/** Delta debugging, as in Zeller and Hildebrandt, 2002: ever smaller parts, the late ones first. */
+async function leaveOutParts(
+  shortest: () => readonly Operation[],
+  shorten: (candidate: readonly Operation[]) => Promise<boolean>,
+): Promise<void> {
+  for (let size = Math.ceil(shortest().length / 2); ; size = Math.ceil(size / 2)) {
+    let isShorter = false;
+    for (let end = shortest().length; end > 0; end -= size) {
+      const begin = Math.max(0, end - size);
+      const candidate = [...shortest().slice(0, begin), ...shortest().slice(end)];
+      if (await shorten(candidate)) isShorter = true;
+    }
+    if (size === 1 && !isShorter) return;
+  }
 }

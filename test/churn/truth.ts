@@ -39,6 +39,8 @@ export interface TrueProcess {
   netns: TrueNetns;
   /** Takes orders. Other ones only hold what they have. */
   obeys: boolean;
+  /** Where its other threads live: where it was when they came to be. */
+  readonly threads: Set<TrueNetns>;
   /** The process that forked it. */
   readonly parent: TrueProcess | null;
 }
@@ -106,7 +108,9 @@ export class Truth {
    */
   reach(netns: TrueNetns): 'yes' | 'maybe' | 'no' {
     if (netns.name !== null) return 'yes';
-    if ([...this.processes.values()].some((process) => process.netns === netns)) return 'yes';
+    for (const process of this.processes.values()) {
+      if (process.netns === netns || process.threads.has(netns)) return 'yes';
+    }
     const leading = [...this.fds].filter(
       ({ file }) => file.openedIn === netns || file.device?.netns === netns,
     );
@@ -146,7 +150,7 @@ export class Truth {
     }
     const kept = new Set([
       ...[...this.files].map(({ openedIn }) => openedIn),
-      ...[...this.processes.values()].map(({ netns }) => netns),
+      ...[...this.processes.values()].flatMap(({ netns, threads }) => [netns, ...threads]),
     ]);
     for (const netns of this.namespaces) {
       if (netns.name !== null || kept.has(netns)) continue;
