@@ -1,13 +1,15 @@
 // Carries out a list of operations, and compares at each rest.
 import { AssertionError } from 'node:assert/strict';
 import type { Listed, Tapmap } from '../scenarios/tapmap.js';
-import { Comparison } from './compare.js';
+import { netnsInode } from '../stage/netns.js';
+import { Comparison, isOurs } from './compare.js';
 import { happened } from './effect.js';
 import { Meanwhile } from './meanwhile.js';
 import type { Operation } from './operation.js';
 import { isPossible } from './possible.js';
 import { settled } from './settled.js';
 import { Truth } from './truth.js';
+import { homePath } from './way-in.js';
 import { World } from './world.js';
 
 export interface Outcome {
@@ -60,7 +62,7 @@ class Run {
     private readonly tapmap: Tapmap,
     private readonly world: World,
   ) {
-    this.#truth = new Truth(world.netns('home').inode);
+    this.#truth = new Truth(netnsInode(homePath()));
     this.#meanwhile = new Meanwhile(this.#truth);
     this.#comparison = new Comparison(world, this.#truth, (device) =>
       this.#meanwhile.heldBy(device),
@@ -81,7 +83,7 @@ class Run {
         const learned = await this.world.carryOut(operation, this.#truth);
         happened(this.#truth, operation, learned);
         this.#meanwhile.happened(operation, learned);
-        await settled(this.world, this.#truth);
+        await settled(this.#truth);
       }
     }
     this.operations++;
@@ -102,14 +104,12 @@ class Run {
       } catch (error) {
         throw new Mismatch(`a List failed: ${String(error)}`);
       }
-      this.#check(this.#meanwhile.problemsOfList(this.#ours(listed.bindings)));
+      this.#check(this.#meanwhile.problemsOfList(listed.bindings.filter(isOurs)));
     }
     await this.#compare();
     const changes = this.tapmap.replay.batches.slice(this.#batches).flat();
     this.#check(
-      this.#meanwhile.problemsOfChanges(
-        changes.filter(({ binding }) => this.#comparison.isOurs(binding!)),
-      ),
+      this.#meanwhile.problemsOfChanges(changes.filter(({ binding }) => isOurs(binding!))),
     );
     this.#batches = this.tapmap.replay.batches.length;
     this.#meanwhile.rested();
@@ -134,13 +134,9 @@ class Run {
   /** Whether another program just looks at one of our files: it holds a copy for that moment. */
   #hasStranger({ bindings }: Listed): boolean {
     const pids = new Set([...this.#truth.processes.values()].map(({ pid }) => pid));
-    return this.#ours(bindings).some(({ holders }) =>
-      holders.some(({ process }) => !pids.has(process!.pid)),
-    );
-  }
-
-  #ours(bindings: Listed['bindings']): Listed['bindings'] {
-    return bindings.filter((binding) => this.#comparison.isOurs(binding));
+    return bindings
+      .filter(isOurs)
+      .some(({ holders }) => holders.some(({ process }) => !pids.has(process!.pid)));
   }
 
   #check(problems: readonly string[]): void {

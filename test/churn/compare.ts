@@ -4,14 +4,16 @@ import {
   deviceKindToJSON,
   Evidence,
   evidenceToJSON,
-  HintKind,
+  hintKindToJSON,
+  Verdict,
   verdictToJSON,
   type TapBinding,
 } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { DEVICE_PREFIX } from '../stage/leaks.js';
 import { expectedOf, holders, keyOf, slot, type Told } from './expected.js';
-import { devicesIn, startTime } from './kernel.js';
-import type { TrueDevice, TrueNetns, Truth } from './truth.js';
+import { startTime } from './kernel.js';
+import type { TrueDevice, TrueFile, TrueNetns, Truth } from './truth.js';
+import { devicesOf } from './way-in.js';
 import { deviceName, type World } from './world.js';
 
 interface Known {
@@ -34,7 +36,7 @@ export class Comparison {
 
   /** What is wrong, one line or more each. Nothing is remembered unless all is right. */
   problems(bindings: readonly TapBinding[]): string[] {
-    const ours = bindings.filter((binding) => this.isOurs(binding));
+    const ours = bindings.filter((binding) => isOurs(binding) || this.#isInOurs(binding));
     const byKey = new Map(ours.map((binding) => [keyOfBinding(binding), binding]));
     const problems: string[] = [];
     if (byKey.size < ours.length) problems.push('two bindings for one device');
@@ -63,12 +65,11 @@ export class Comparison {
     return [];
   }
 
-  /** Of this test process: by name, or by namespace. */
-  isOurs({ device }: TapBinding): boolean {
-    const inode = Number(device?.netns?.inode);
-    return (
-      device?.name.startsWith(DEVICE_PREFIX) === true ||
-      [...this.truth.namespaces].some((netns) => netns !== this.truth.home && netns.inode === inode)
+  /** Whether it is in a namespace of the churn's own. True only at rest: inodes are used again. */
+  #isInOurs({ device }: TapBinding): boolean {
+    const inode = Number(device!.netns!.inode);
+    return [...this.truth.namespaces].some(
+      (netns) => netns !== this.truth.home && netns.inode === inode,
     );
   }
 
@@ -91,7 +92,7 @@ export class Comparison {
     }
     problems.push(
       ...this.#resource(device, binding),
-      ...this.#hints(binding),
+      ...this.#hints(device, binding),
       ...this.#lastHolder(device, binding),
     );
     for (const { process, fds } of binding.holders) {
@@ -117,24 +118,42 @@ export class Comparison {
     const owner = this.#cookies.get(cookie);
     if (owner === undefined) this.#cookies.set(cookie, device.netns);
     else if (owner !== device.netns) problems.push(`cookie ${cookie} was another namespace's`);
-    if (device.netns.name !== null) {
-      const actual = devicesIn(this.world.netns(device.netns.name)).get(deviceName(device.name));
+    if (this.truth.reach(device.netns) === 'yes') {
+      const actual = devicesOf(this.truth, device.netns).get(deviceName(device.name));
       if (actual?.ifindex !== told!.ifindex) problems.push(`its ifindex is ${told!.ifindex}`);
     }
     return problems;
   }
 
-  #hints({ verdict, hints }: TapBinding): string[] {
-    if (verdictToJSON(verdict) !== 'VERDICT_HIDDEN') {
+  /** Each file that no descriptor shows is where some hint leads. */
+  #hints({ queues }: TrueDevice, { verdict, hints }: TapBinding): string[] {
+    if (verdict !== Verdict.VERDICT_HIDDEN) {
       return hints.length === 0 ? [] : [`there are hints: ${inspect(hints)}`];
     }
-    const sockets = this.world.socketHolders();
-    return hints.some(
-      ({ kind, pid, fd }) =>
-        kind === HintKind.HINT_KIND_DESCRIPTOR_IN_FLIGHT && fd !== undefined && sockets.has(pid),
-    )
-      ? []
-      : [`no hint leads to the socket: ${inspect(hints)}`];
+    const told = hints.map(({ kind, pid, fd }) => `${hintKindToJSON(kind)} ${pid}:${fd ?? ''}`);
+    for (const file of queues) {
+      if (!this.truth.isHidden(file)) continue;
+      const places = this.#placesOf(file);
+      if (!told.some((place) => places.has(place))) {
+        return [`none of the hints ${inspect(told)} is one of ${inspect([...places])}`];
+      }
+    }
+    return [];
+  }
+
+  #placesOf(file: TrueFile): Set<string> {
+    const places = new Set<string>();
+    for (const [box, files] of this.truth.boxes.entries()) {
+      if (!files.includes(file)) continue;
+      for (const socket of this.world.receivingEnds(box)) {
+        places.add(`HINT_KIND_DESCRIPTOR_IN_FLIGHT ${socket}`);
+      }
+    }
+    for (const ring of this.truth.rings.values()) {
+      if (ring.file !== file) continue;
+      places.add(`HINT_KIND_IO_URING ${ring.process.pid}:${ring.number}`);
+    }
+    return places;
   }
 
   #lastHolder(device: TrueDevice, { holders, lastHolder, name }: TapBinding): string[] {
@@ -148,6 +167,11 @@ export class Comparison {
     if (holders.length > 0) return [`it has holders, and last held by ${pid}`];
     return this.heldBy(device).has(pid) ? [] : [`last held by ${pid}, which never did`];
   }
+}
+
+/** By its name. */
+export function isOurs({ device }: TapBinding): boolean {
+  return device!.name.startsWith(DEVICE_PREFIX);
 }
 
 export function keyOfBinding({ device }: TapBinding): string {

@@ -24,7 +24,7 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
         pid: learned,
         netns: truth.home,
         obeys: true,
-        threads: new Set(),
+        threads: new Map(),
         parent: null,
       });
       return;
@@ -68,9 +68,12 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
       return;
     case 'thread': {
       const process = truth.agent(operation.process)!;
-      process.threads.add(process.netns);
+      process.threads.set(learned, process.netns);
       for (const fd of fdsOf(truth, process)) {
         if (fd.tid === null) truth.addFd({ ...fd, tid: learned });
+      }
+      for (const ring of truth.rings.values()) {
+        if (ring.process === process && ring.tables.has(null)) ring.tables.add(learned);
       }
       return;
     }
@@ -81,12 +84,14 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
       for (const fd of fdsOf(truth, process)) {
         if (fd.tid !== null || !fd.kept) truth.closeFd(fd);
       }
+      closeRings(truth, process);
       return;
     }
     case 'kill': {
       const process = truth.processes.get(operation.process)!;
       truth.processes.delete(operation.process);
       for (const fd of fdsOf(truth, process)) truth.closeFd(fd);
+      closeRings(truth, process);
       return;
     }
     case 'send': {
@@ -102,9 +107,19 @@ function apply(truth: Truth, operation: Operation, learned: number): void {
       truth.addFd({ process, tid: null, number: learned, file, kept: false }, operation.fd);
       return;
     }
-    case 'add-netns':
-      truth.namespaces.add({ name: operation.netns, inode: learned });
+    case 'register': {
+      const { process, file } = truth.fd(operation.fd)!;
+      truth.rings.set(operation.ring, { process, number: learned, file, tables: new Set([null]) });
       return;
+    }
+    case 'close-ring':
+      truth.rings.get(operation.ring)!.tables.delete(null);
+      return;
+    case 'add-netns': {
+      const { netns: name, number } = operation;
+      truth.namespaces.add({ number, name, inode: learned });
+      return;
+    }
     case 'delete-netns':
       truth.netns(operation.netns)!.name = null;
       return;
@@ -171,7 +186,7 @@ function attach(truth: Truth, operation: Operation & { do: 'attach' }): void {
 
 function fork(truth: Truth, operation: Operation & { do: 'fork' }, pid: number): void {
   const parent = truth.agent(operation.process)!;
-  const threads = new Set<typeof parent.netns>();
+  const threads = new Map<number, typeof parent.netns>();
   const child = { pid, netns: parent.netns, obeys: false, threads, parent };
   truth.processes.set(operation.child, child);
   const firstOther = FIRST_INHERITED + operation.fds.length;
@@ -189,4 +204,8 @@ function fork(truth: Truth, operation: Operation & { do: 'fork' }, pid: number):
 
 function fdsOf(truth: Truth, process: TrueProcess): TrueFd[] {
   return [...truth.fds].filter((fd) => fd.process === process);
+}
+
+function closeRings(truth: Truth, process: TrueProcess): void {
+  for (const ring of truth.rings.values()) if (ring.process === process) ring.tables.clear();
 }

@@ -1,9 +1,9 @@
 // A list of operations that fit to each other, from a seed alone.
 import { happened } from './effect.js';
-import type { DeviceMode, Operation } from './operation.js';
+import type { DeviceMode, NetnsName, Operation } from './operation.js';
 import { isPossible } from './possible.js';
 import { Random } from './random.js';
-import { BOXES, Truth, type TrueFd } from './truth.js';
+import { BOXES, Truth, type TrueFd, type TrueNetns } from './truth.js';
 
 /** Few names, so that the same ones are in several namespaces and come back. */
 const DEVICES = ['a', 'b', 'c'] as const;
@@ -11,6 +11,7 @@ const NAMESPACES = ['n0', 'n1', 'n2'] as const;
 const MOST_AGENTS = 4;
 const MOST_PROCESSES = 9;
 const MOST_FDS = 24;
+const MOST_RINGS = 3;
 /** Operations from one rest to the next: at least, and by chance beyond that. */
 const REST_AFTER = 5;
 const REST_WITHIN = 15;
@@ -33,6 +34,8 @@ const WEIGHTS: Record<Exclude<Operation['do'], 'rest'>, number> = {
   kill: 4,
   send: 6,
   receive: 6,
+  register: 3,
+  'close-ring': 2,
   'add-netns': 6,
   'delete-netns': 2,
   create: 6,
@@ -76,9 +79,9 @@ function draft(random: Random, truth: Truth, fresh: number): Operation | undefin
   const agents = [...truth.processes].filter(([, { obeys }]) => obeys).map(([number]) => number);
   const oneFd = (fits: (fd: TrueFd) => boolean = () => true): number | undefined =>
     random.of(fds.filter(([, fd]) => fits(fd)))?.[0];
-  const netns = random.of(['home', ...NAMESPACES])!;
+  const netns = nameOf(random.of([...truth.namespaces])!);
   const device = random.of(DEVICES)!;
-  const known = random.of([...truth.devices].filter((one) => one.netns.name !== null));
+  const known = random.of([...truth.devices]);
   const process = random.of(agents);
   const box = random.below(BOXES);
   switch (kind) {
@@ -132,7 +135,16 @@ function draft(random: Random, truth: Truth, fresh: number): Operation | undefin
       const victim = random.of([...truth.processes.keys()]);
       return victim === undefined ? undefined : { do: kind, process: victim };
     }
+    case 'register': {
+      const fd = truth.rings.size < MOST_RINGS ? oneFd() : undefined;
+      return fd === undefined ? undefined : { do: kind, fd, ring: fresh };
+    }
+    case 'close-ring': {
+      const ring = random.of([...truth.rings.keys()]);
+      return ring === undefined ? undefined : { do: kind, ring };
+    }
     case 'add-netns':
+      return { do: kind, netns: random.of(NAMESPACES)!, number: fresh };
     case 'delete-netns':
       return { do: kind, netns };
     case 'create':
@@ -143,13 +155,17 @@ function draft(random: Random, truth: Truth, fresh: number): Operation | undefin
     case 'rename':
     case 'move': {
       if (known === undefined) return undefined;
-      const which = { netns: known.netns.name!, device: known.name };
+      const which = { netns: nameOf(known.netns), device: known.name };
       if (kind === 'rename') return { do: kind, ...which, to: device };
       return kind === 'move' ? { do: kind, ...which, to: netns } : { do: kind, ...which };
     }
     case 'look':
       return { do: kind };
   }
+}
+
+function nameOf({ name, number }: TrueNetns): NetnsName {
+  return name ?? `#${number}`;
 }
 
 function mode(random: Random): DeviceMode {

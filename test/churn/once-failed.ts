@@ -15,7 +15,7 @@ export const ONCE_FAILED: Readonly<Record<string, readonly Operation[]>> = {
   ],
   'nothing leads into a namespace that only a file in flight keeps': [
     { do: 'start', process: 1 },
-    { do: 'add-netns', netns: 'n0' },
+    { do: 'add-netns', netns: 'n0', number: 9 },
     { do: 'enter', process: 1, netns: 'n0' },
     { do: 'open', process: 1, fd: 2 },
     { do: 'attach', fd: 2, device: 'a', mode: tap },
@@ -27,6 +27,18 @@ export const ONCE_FAILED: Readonly<Record<string, readonly Operation[]>> = {
     { do: 'close', fd: 2 },
     { do: 'rest' },
     { do: 'receive', process: 1, box: 0, fd: 3 },
+    { do: 'rest' },
+  ],
+  'a thread stays in the namespace in which its process made it': [
+    { do: 'start', process: 1 },
+    { do: 'add-netns', netns: 'n0', number: 9 },
+    { do: 'create', netns: 'n0', device: 'a', mode: tap },
+    { do: 'enter', process: 1, netns: 'n0' },
+    { do: 'thread', process: 1 },
+    { do: 'enter', process: 1, netns: 'home' },
+    { do: 'delete-netns', netns: 'n0' },
+    { do: 'rest' },
+    { do: 'kill', process: 1 },
     { do: 'rest' },
   ],
   'a file that was a second queue asks for the ifindex of that number': [

@@ -2,7 +2,7 @@
 // given when it came to be, so that any part of a list still means something: an operation whose
 // subject is not there is left out.
 
-/** `home`, or the name of a namespace that the run made. */
+/** `home`, the name of a namespace that the run made, or `#` and the number that it got when it was made. */
 export type NetnsName = string;
 
 /** How a device is made or attached to. */
@@ -62,7 +62,12 @@ export type Operation =
       readonly box: number;
       readonly fd: number;
     }
-  | { readonly do: 'add-netns' | 'delete-netns'; readonly netns: NetnsName }
+  /** An io_uring instance comes to be that keeps the file of the descriptor. */
+  | { readonly do: 'register'; readonly fd: number; readonly ring: number }
+  | { readonly do: 'close-ring'; readonly ring: number }
+  | { readonly do: 'add-netns'; readonly netns: string; readonly number: number }
+  /** Its name goes; it stays for as long as anything keeps it. */
+  | { readonly do: 'delete-netns'; readonly netns: string }
   /** A persistent device that nobody holds, as `ip tuntap add` makes it. */
   | ({ readonly do: 'create'; readonly mode: DeviceMode } & OfDevice)
   | ({ readonly do: 'delete' } & OfDevice)

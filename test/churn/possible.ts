@@ -1,6 +1,6 @@
 // Which operations can be carried out now: the others are left out.
-import type { DeviceMode, Operation } from './operation.js';
-import type { TrueDevice, TrueFile, Truth } from './truth.js';
+import type { DeviceMode, NetnsName, Operation } from './operation.js';
+import type { TrueDevice, TrueFile, TrueNetns, Truth } from './truth.js';
 
 /** More would not fit into the socket that they are sent through. */
 const MOST_IN_FLIGHT = 8;
@@ -10,7 +10,7 @@ export function isPossible(truth: Truth, operation: Operation): boolean {
     case 'start':
       return !truth.processes.has(operation.process);
     case 'enter':
-      return has(truth.agent(operation.process)) && has(truth.netns(operation.netns));
+      return has(truth.agent(operation.process)) && has(enterable(truth, operation.netns));
     case 'open':
       return has(truth.agent(operation.process)) && !truth.named.has(operation.fd);
     case 'attach':
@@ -48,12 +48,18 @@ export function isPossible(truth: Truth, operation: Operation): boolean {
         !truth.named.has(operation.fd) &&
         truth.boxes[operation.box]!.length > 0
       );
+    case 'register':
+      return has(truth.fd(operation.fd)) && !truth.rings.has(operation.ring);
+    case 'close-ring': {
+      const ring = truth.rings.get(operation.ring);
+      return ring?.process.obeys === true && ring.tables.has(null);
+    }
     case 'add-netns':
-      return !has(truth.netns(operation.netns));
+      return !has(truth.netns(operation.netns)) && !has(truth.netns(`#${operation.number}`));
     case 'delete-netns':
-      return operation.netns !== 'home' && has(truth.netns(operation.netns));
+      return operation.netns !== 'home' && has(truth.netns(operation.netns)?.name);
     case 'create': {
-      const netns = truth.netns(operation.netns);
+      const netns = enterable(truth, operation.netns);
       return has(netns) && !has(truth.device(netns, operation.device));
     }
     case 'delete':
@@ -67,7 +73,7 @@ export function isPossible(truth: Truth, operation: Operation): boolean {
     }
     case 'move': {
       const device = deviceOf(truth, operation);
-      const to = truth.netns(operation.to);
+      const to = enterable(truth, operation.to);
       return (
         has(device) && has(to) && to !== device.netns && !has(truth.device(to, operation.device))
       );
@@ -82,8 +88,14 @@ export function deviceOf(
   truth: Truth,
   { netns, device }: { readonly netns: string; readonly device: string },
 ): TrueDevice | undefined {
-  const found = truth.netns(netns);
+  const found = enterable(truth, netns);
   return found === undefined ? undefined : truth.device(found, device);
+}
+
+/** One that there is a way into for the churn, too. */
+function enterable(truth: Truth, name: NetnsName): TrueNetns | undefined {
+  const netns = truth.netns(name);
+  return netns !== undefined && truth.reach(netns) === 'yes' ? netns : undefined;
 }
 
 /**

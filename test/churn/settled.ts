@@ -1,18 +1,19 @@
 // Waits until the kernel is where the truth says. Closing and killing take effect a moment later than they
 // return, when somebody else, such as the program under test, just looks at the same file.
 import { until } from '../stage/until.js';
-import { devicesIn, interfaceOf } from './kernel.js';
+import { interfaceOf } from './kernel.js';
 import type { Truth } from './truth.js';
-import { deviceName, type World } from './world.js';
+import { devicesOf } from './way-in.js';
+import { deviceName } from './world.js';
 
 /** What the churn holds to be true is not what the kernel says: a defect of the churn. */
 class KernelDiffers extends Error {}
 
-export async function settled(world: World, truth: Truth): Promise<void> {
+export async function settled(truth: Truth): Promise<void> {
   let difference = '';
   try {
     await until('the kernel is where the truth is', () => {
-      difference = differenceOf(world, truth) ?? '';
+      difference = differenceOf(truth) ?? '';
       return difference === '';
     });
   } catch (cause) {
@@ -20,16 +21,18 @@ export async function settled(world: World, truth: Truth): Promise<void> {
   }
 }
 
-function differenceOf(world: World, truth: Truth): string | null {
-  for (const [name, netns] of world.namespaces) {
-    let actual: ReturnType<typeof devicesIn>;
+function differenceOf(truth: Truth): string | null {
+  for (const netns of truth.namespaces) {
+    if (truth.reach(netns) !== 'yes') continue;
+    const name = netns.name ?? `#${netns.number}`;
+    let actual: ReturnType<typeof devicesOf>;
     try {
-      actual = devicesIn(netns);
+      actual = devicesOf(truth, netns);
     } catch (error) {
       // A device went while it was asked.
       return `${name}: ${String(error)}`;
     }
-    const expected = [...truth.devices].filter((device) => device.netns.name === name);
+    const expected = [...truth.devices].filter((device) => device.netns === netns);
     for (const device of expected) {
       const found = actual.get(deviceName(device.name));
       if (found === undefined) return `${name}/${device.name} is missing`;

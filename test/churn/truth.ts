@@ -2,8 +2,9 @@
 import type { NetnsName } from './operation.js';
 
 export interface TrueNetns {
+  readonly number: number;
   /** `home`, its name in /run/netns, or null when that was deleted and something keeps it alive. */
-  name: NetnsName | null;
+  name: string | null;
   readonly inode: number;
 }
 
@@ -34,13 +35,22 @@ export interface TrueFile {
   inFlight: number;
 }
 
+/** An io_uring instance. */
+export interface TrueRing {
+  readonly process: TrueProcess;
+  readonly number: number;
+  readonly file: TrueFile;
+  /** Threads that have a descriptor of it in a table of their own; null is the process's table. */
+  readonly tables: Set<number | null>;
+}
+
 export interface TrueProcess {
   readonly pid: number;
   netns: TrueNetns;
   /** Takes orders. Other ones only hold what they have. */
   obeys: boolean;
-  /** Where its other threads live: where it was when they came to be. */
-  readonly threads: Set<TrueNetns>;
+  /** Where its other threads live, by their ids: where it was when they came to be. */
+  readonly threads: Map<number, TrueNetns>;
   /** The process that forked it. */
   readonly parent: TrueProcess | null;
 }
@@ -69,16 +79,17 @@ export class Truth {
   readonly named = new Map<number, TrueFd>();
   /** All that there are, children's and threads' included. */
   readonly fds = new Set<TrueFd>();
+  readonly rings = new Map<number, TrueRing>();
   /** What is in flight, first sent first. */
   readonly boxes: readonly TrueFile[][] = Array.from({ length: BOXES }, () => []);
 
   constructor(homeInode: number) {
-    this.home = { name: 'home', inode: homeInode };
+    this.home = { number: 0, name: 'home', inode: homeInode };
     this.namespaces = new Set([this.home]);
   }
 
   netns(name: NetnsName): TrueNetns | undefined {
-    return [...this.namespaces].find((netns) => netns.name === name);
+    return [...this.namespaces].find((netns) => netns.name === name || `#${netns.number}` === name);
   }
 
   device(netns: TrueNetns, name: string): TrueDevice | undefined {
@@ -109,7 +120,7 @@ export class Truth {
   reach(netns: TrueNetns): 'yes' | 'maybe' | 'no' {
     if (netns.name !== null) return 'yes';
     for (const process of this.processes.values()) {
-      if (process.netns === netns || process.threads.has(netns)) return 'yes';
+      if (process.netns === netns || [...process.threads.values()].includes(netns)) return 'yes';
     }
     const leading = [...this.fds].filter(
       ({ file }) => file.openedIn === netns || file.device?.netns === netns,
@@ -121,6 +132,11 @@ export class Truth {
   addFd(fd: TrueFd, number?: number): void {
     this.fds.add(fd);
     if (number !== undefined) this.named.set(number, fd);
+  }
+
+  /** Whether nothing but what no descriptor shows keeps the file. */
+  isHidden(file: TrueFile): boolean {
+    return ![...this.fds].some((fd) => fd.file === file);
   }
 
   closeFd(fd: TrueFd): void {
@@ -139,7 +155,10 @@ export class Truth {
 
   /** What nothing refers to any more goes, and what goes with it. */
   collect(): void {
-    const referred = new Set([...this.fds].map(({ file }) => file));
+    for (const [number, { tables }] of this.rings) {
+      if (tables.size === 0) this.rings.delete(number);
+    }
+    const referred = new Set([...this.fds, ...this.rings.values()].map(({ file }) => file));
     for (const file of this.files) {
       if (referred.has(file) || file.inFlight > 0) continue;
       this.files.delete(file);
@@ -150,7 +169,7 @@ export class Truth {
     }
     const kept = new Set([
       ...[...this.files].map(({ openedIn }) => openedIn),
-      ...[...this.processes.values()].flatMap(({ netns, threads }) => [netns, ...threads]),
+      ...[...this.processes.values()].flatMap(({ netns, threads }) => [netns, ...threads.values()]),
     ]);
     for (const netns of this.namespaces) {
       if (netns.name !== null || kept.has(netns)) continue;

@@ -19,6 +19,7 @@ import { devicesIn, isGone } from './kernel.js';
 import type { DeviceMode, NetnsName, Operation } from './operation.js';
 import { attaching } from './possible.js';
 import { BOXES, type Truth } from './truth.js';
+import { homePath, openWayInto } from './way-in.js';
 
 /** Descriptors that every agent begins with. */
 const LIFELINE = 3;
@@ -33,33 +34,23 @@ export class World {
   /** By the number that operations have for them. */
   readonly #agents = new Map<number, Agent>();
   readonly #children = new Map<number, number>();
-  readonly #namespaces = new Map<NetnsName, Netns>();
+  /** Names of the namespaces that have one. */
+  readonly #namespaces = new Set<string>();
+  /** Descriptors of io_uring instances. */
+  readonly #rings = new Map<number, { agent: Agent; number: number }>();
   /** What agents begin with; the test process has them open as long as the world stands. */
   readonly #fds: readonly number[];
   /** When it is closed, children that outlived their parents end. */
   readonly #lifeline: number;
   /** Starting an agent takes long: the next one starts meanwhile. */
   #spare: Promise<Agent>;
-  readonly #socketHolders = new Set([process.pid]);
+  readonly #socketHolders = new Set<number>();
 
   constructor() {
-    // By its pid, as others have to find it, too.
-    this.#namespaces.set('home', new Netns(`/proc/${process.pid}/ns/net`));
     const [lifeline, childrensEnd] = socketPair();
     this.#lifeline = lifeline;
     this.#fds = [childrensEnd, ...Array.from({ length: BOXES }, () => socketPair()).flat()];
     this.#spare = this.#startSpare();
-  }
-
-  netns(name: NetnsName): Netns {
-    const netns = this.#namespaces.get(name);
-    if (netns === undefined) throw new Error(`no network namespace ${name}`);
-    return netns;
-  }
-
-  /** Those that have names. */
-  get namespaces(): ReadonlyMap<NetnsName, Netns> {
-    return this.#namespaces;
   }
 
   /** Gives the number that the kernel gave: see `happened`. */
@@ -71,9 +62,15 @@ export class World {
         this.#spare = this.#startSpare();
         return agent.pid;
       }
-      case 'enter':
-        await this.#agent(operation.process).enter(this.netns(operation.netns));
+      case 'enter': {
+        const way = openWayInto(truth, truth.netns(operation.netns)!);
+        try {
+          await this.#agent(operation.process).enter(way.netns);
+        } finally {
+          way.close();
+        }
         return 0;
+      }
       case 'open':
         return this.#agent(operation.process).open();
       case 'attach':
@@ -124,36 +121,52 @@ export class World {
       }
       case 'receive':
         return this.#agent(operation.process).receive(receivingEnd(operation.box));
-      case 'add-netns': {
-        const netns = addNetns(`${NETNS_PREFIX}${operation.netns}`);
-        this.#namespaces.set(operation.netns, netns);
-        return netns.inode;
+      case 'register': {
+        const { agent, number: fd } = this.#fd(operation.fd, truth);
+        const number = await agent.ring();
+        await agent.register(number, fd);
+        this.#rings.set(operation.ring, { agent, number });
+        return number;
       }
-      case 'delete-netns':
-        removeNetns(`${NETNS_PREFIX}${operation.netns}`);
-        this.#namespaces.delete(operation.netns);
+      case 'close-ring': {
+        const { agent, number } = this.#rings.get(operation.ring)!;
+        await agent.close(number);
         return 0;
+      }
+      case 'add-netns':
+        this.#namespaces.add(operation.netns);
+        return addNetns(`${NETNS_PREFIX}${operation.netns}`).inode;
+      case 'delete-netns': {
+        const name = truth.netns(operation.netns)!.name!;
+        removeNetns(`${NETNS_PREFIX}${name}`);
+        this.#namespaces.delete(name);
+        return 0;
+      }
       case 'create':
-        this.netns(operation.netns).within(() => {
-          const fd = openQueue(deviceName(operation.device), flagsOf(operation.mode));
-          setPersist(fd, true);
-          closeSync(fd);
+        through(truth, operation.netns, (netns) => {
+          netns.within(() => {
+            const fd = openQueue(deviceName(operation.device), flagsOf(operation.mode));
+            setPersist(fd, true);
+            closeSync(fd);
+          });
         });
         return 0;
       case 'delete':
-        this.#ip(operation.netns, 'link', 'del', deviceName(operation.device));
+        ip(truth, operation.netns, 'link', 'del', deviceName(operation.device));
         return 0;
       case 'rename': {
         const { netns, device, to } = operation;
-        this.#ip(netns, 'link', 'set', deviceName(device), 'name', deviceName(to));
+        ip(truth, netns, 'link', 'set', deviceName(device), 'name', deviceName(to));
         return 0;
       }
       case 'move':
-        this.netns(operation.netns).move(deviceName(operation.device), this.netns(operation.to));
+        through(truth, operation.to, ({ path }) => {
+          ip(truth, operation.netns, 'link', 'set', deviceName(operation.device), 'netns', path);
+        });
         return 0;
       case 'up':
       case 'down':
-        this.#ip(operation.netns, 'link', 'set', deviceName(operation.device), operation.do);
+        ip(truth, operation.netns, 'link', 'set', deviceName(operation.device), operation.do);
         return 0;
       case 'look':
       case 'rest':
@@ -208,11 +221,6 @@ export class World {
     return { agent, number };
   }
 
-  #ip(netns: NetnsName, ...args: string[]): void {
-    // Its child is in the namespace that this thread is in.
-    this.netns(netns).within(() => run('ip', ...args));
-  }
-
   #startSpare(): Promise<Agent> {
     const spare = startAgent(this.#fds);
     // Told where it is awaited.
@@ -225,9 +233,12 @@ export class World {
     return spare;
   }
 
-  /** Processes that have the sockets open through which descriptors are sent. */
-  socketHolders(): ReadonlySet<number> {
-    return this.#socketHolders;
+  /** `PID:FD` of each descriptor that what was sent to the box waits behind. */
+  receivingEnds(box: number): string[] {
+    return [
+      `${process.pid}:${this.#fds[1 + 2 * box + 1]!}`,
+      ...[...this.#socketHolders].map((pid) => `${pid}:${receivingEnd(box)}`),
+    ];
   }
 
   /** Ends all processes, and removes all devices and namespaces. */
@@ -239,21 +250,34 @@ export class World {
     for (const child of this.#children.values()) {
       await until(`child ${child} is gone`, () => isGone(child));
     }
-    for (const name of this.#namespaces.keys()) {
-      if (name !== 'home') removeNetns(`${NETNS_PREFIX}${name}`);
-    }
+    for (const name of this.#namespaces) removeNetns(`${NETNS_PREFIX}${name}`);
+    const home = new Netns(homePath());
     // Those that do not outlast their files go in a moment by themselves.
     await until('no device is left', () => {
       try {
-        const [device] = devicesIn(this.netns('home')).keys();
+        const [device] = devicesIn(home).keys();
         if (device === undefined) return true;
-        this.#ip('home', 'link', 'del', device);
+        home.ip('link', 'del', device);
       } catch {
         // Gone meanwhile, or there the next time.
       }
       return false;
     });
   }
+}
+
+function through<T>(truth: Truth, netns: NetnsName, action: (netns: Netns) => T): T {
+  const way = openWayInto(truth, truth.netns(netns)!);
+  try {
+    return action(way.netns);
+  } finally {
+    way.close();
+  }
+}
+
+function ip(truth: Truth, netns: NetnsName, ...args: string[]): void {
+  // A child is in the namespace that this thread is in.
+  through(truth, netns, (at) => at.within(() => run('ip', ...args)));
 }
 
 function flagsOf({ tap, multiQueue, vnetHdr, packetInfo }: DeviceMode): number {

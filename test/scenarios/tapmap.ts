@@ -109,7 +109,11 @@ export class Tapmap {
     }
     const client = new TapBindingServiceClient(`unix:${socket}`, credentials.createInsecure());
     const watch = client.watchTapBindings(
-      WatchTapBindingsRequest.create({ view: View.VIEW_BASIC }),
+      WatchTapBindingsRequest.create({
+        view: View.VIEW_BASIC,
+        // A revision of counters alone is told by nothing else.
+        progressInterval: { seconds: 0n, nanos: 200_000_000 },
+      }),
     );
     // Cancelled at the end.
     watch.on('error', () => undefined);
