@@ -32,13 +32,20 @@ class Mismatch extends Error {}
 /** What only another program's look at our files explains is asked again so often. */
 const PATIENCE = 5;
 
-export async function churn(tapmap: Tapmap, operations: readonly Operation[]): Promise<Outcome> {
+/** After `end` (of performance.now()) only the last operation is carried out. */
+export async function churn(
+  tapmap: Tapmap,
+  operations: readonly Operation[],
+  end = Infinity,
+): Promise<Outcome> {
   const world = new World();
   const run = new Run(tapmap, world);
   let at = 0;
   let failure: Failure | null = null;
   try {
-    for (; at < operations.length; at++) await run.step(operations[at]!);
+    for (; at < operations.length; at++) {
+      if (performance.now() < end || at === operations.length - 1) await run.step(operations[at]!);
+    }
   } catch (error) {
     const kind = error instanceof Mismatch ? 'mismatch' : 'churn';
     failure = { kind, at, message: error instanceof Error ? error.message : String(error) };

@@ -6,10 +6,13 @@ import { written, type Operation } from './operation.js';
 import { shrink } from './shrink.js';
 
 /** Each list meets a tapmap that has seen nothing before: what one has seen may be why it fails. */
-export async function run(operations: readonly Operation[]): Promise<Outcome> {
+export async function run(
+  operations: readonly Operation[],
+  milliseconds = Infinity,
+): Promise<Outcome> {
   const tapmap = await Tapmap.start();
   try {
-    return await churn(tapmap, operations);
+    return await churn(tapmap, operations, performance.now() + milliseconds);
   } finally {
     await tapmap.stop();
   }

@@ -1,7 +1,6 @@
 // Carries the operations out on the real kernel, with processes, devices and namespaces of its own.
 import { closeSync } from 'node:fs';
 import { startAgent, type Agent } from '../stage/agent.js';
-import { run } from '../stage/command.js';
 import { DEVICE_PREFIX, NETNS_PREFIX } from '../stage/leaks.js';
 import { addNetns, Netns, removeNetns } from '../stage/netns.js';
 import { socketPair } from '../stage/passing.js';
@@ -276,8 +275,8 @@ function through<T>(truth: Truth, netns: NetnsName, action: (netns: Netns) => T)
 }
 
 function ip(truth: Truth, netns: NetnsName, ...args: string[]): void {
-  // A child is in the namespace that this thread is in.
-  through(truth, netns, (at) => at.within(() => run('ip', ...args)));
+  // This thread stays where it is: its namespace is the home that the arguments may name.
+  through(truth, netns, (at) => at.ip(...args));
 }
 
 function flagsOf({ tap, multiQueue, vnetHdr, packetInfo }: DeviceMode): number {
