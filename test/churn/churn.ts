@@ -1,5 +1,6 @@
 // Carries out a list of operations, and compares at each rest.
 import { AssertionError } from 'node:assert/strict';
+import { inspect } from 'node:util';
 import type { Listed, Tapmap } from '../scenarios/tapmap.js';
 import { netnsInode } from '../stage/netns.js';
 import { Comparison, isOurs } from './compare.js';
@@ -111,13 +112,12 @@ class Run {
       } catch (error) {
         throw new Mismatch(`a List failed: ${String(error)}`);
       }
-      this.#check(this.#meanwhile.problemsOfList(listed.bindings.filter(isOurs)));
+      this.#check(this.#meanwhile.problemsOfList(listed.bindings.filter(isOurs)), listed);
     }
     await this.#compare();
-    const changes = this.tapmap.replay.batches.slice(this.#batches).flat();
-    this.#check(
-      this.#meanwhile.problemsOfChanges(changes.filter(({ binding }) => isOurs(binding!))),
-    );
+    for (const batch of this.tapmap.replay.batches.slice(this.#batches)) {
+      this.#check(this.#meanwhile.problemsOfBatch(batch));
+    }
     this.#batches = this.tapmap.replay.batches.length;
     this.#meanwhile.rested();
     this.rests++;
@@ -134,7 +134,7 @@ class Run {
       }
       const problems = this.#comparison.problems(listed.bindings);
       if (problems.length === 0) return;
-      if (attempt === PATIENCE || !this.#hasStranger(listed)) this.#check(problems);
+      if (attempt === PATIENCE || !this.#hasStranger(listed)) this.#check(problems, listed);
     }
   }
 
@@ -146,8 +146,10 @@ class Run {
       .some(({ holders }) => holders.some(({ process }) => !pids.has(process!.pid)));
   }
 
-  #check(problems: readonly string[]): void {
-    if (problems.length > 0) throw new Mismatch(problems.join('\n'));
+  #check(problems: readonly string[], listed?: Listed): void {
+    if (problems.length === 0) return;
+    const denied = listed === undefined ? [] : [inspect(listed.coverage.deniedNetns)];
+    throw new Mismatch([...problems, ...denied].join('\n'));
   }
 
   async end(): Promise<void> {

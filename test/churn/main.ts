@@ -34,7 +34,7 @@ for (let seed = first; seed < first + Number(values.seeds); seed++) {
   rests += outcome.rests;
   const seconds = ((performance.now() - begin) / 1000).toFixed(0);
   console.log(
-    `seed ${seed}: ${outcome.operations} operations, ${outcome.rests} rests, ${seconds} s`,
+    `seed ${seed}: ${outcome.operations} operations, ${outcome.rests} rests, ${seconds} s${outcome.failure === null ? '' : ', FAILED: making it short'}`,
   );
   const report = await reportOf(`Seed ${seed}`, list, outcome, Number(values.minutes) * 60_000);
   if (report === null) continue;

@@ -3,7 +3,7 @@
 // was held all the time, or lose one that was there all the time.
 import { Verdict, type TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { ChangeType, type Change } from '../../src/gen/tapmap/v1/tap_binding_service.js';
-import { keyOfBinding } from './compare.js';
+import { isOurs, keyOfBinding } from './compare.js';
 import { keyOf, slot, slotOf } from './expected.js';
 import type { Operation } from './operation.js';
 import type { TrueDevice, Truth } from './truth.js';
@@ -13,6 +13,8 @@ export class Meanwhile {
   readonly #unheld = new Set<string>();
   readonly #pids = new Set<number>();
   #throughout = new Set<string>();
+  /** Where each device was, and what it was called. */
+  readonly #placesOf = new Map<TrueDevice, Set<string>>();
   readonly #heldBy = new Map<TrueDevice, Set<number>>();
 
   constructor(private readonly truth: Truth) {
@@ -29,6 +31,7 @@ export class Meanwhile {
     this.#holders.clear();
     this.#unheld.clear();
     this.#pids.clear();
+    this.#placesOf.clear();
     this.#throughout = this.#present();
     this.#remember();
   }
@@ -57,6 +60,7 @@ export class Meanwhile {
     for (const { pid } of this.truth.processes.values()) this.#pids.add(pid);
     for (const device of this.truth.devices) {
       const key = keyOf(device);
+      this.#placesOf.set(device, (this.#placesOf.get(device) ?? new Set()).add(key));
       if (device.queues.size === 0) this.#unheld.add(key);
       for (const file of device.queues) {
         for (const fd of this.truth.fdsOf(file)) {
@@ -87,13 +91,28 @@ export class Meanwhile {
     ];
   }
 
-  /** What is wrong with changes that a Watch told since the last rest. */
-  problemsOfChanges(changes: readonly Change[]): string[] {
-    return changes.flatMap(({ type, binding }) => {
-      if (type !== ChangeType.CHANGE_TYPE_REMOVED) return this.#problemsOf(binding!);
+  /** What is wrong with a batch of changes that a Watch told since the last rest. */
+  problemsOfBatch(batch: readonly Change[]): string[] {
+    return batch.flatMap(({ type, binding, movedFrom }) => {
+      if (!isOurs(binding!)) return [];
       const key = keyOfBinding(binding!);
+      if (type !== ChangeType.CHANGE_TYPE_REMOVED) {
+        const problems = this.#problemsOf(binding!);
+        if (movedFrom === '' || this.#hasMoved(batch, movedFrom, key)) return problems;
+        return [...problems, `${key} is told to have been ${movedFrom}`];
+      }
       return this.#throughout.has(key) ? [`${key} was there all the time and is removed`] : [];
     });
+  }
+
+  #hasMoved(batch: readonly Change[], from: string, to: string): boolean {
+    const removed = batch.find(
+      ({ type, binding }) =>
+        type === ChangeType.CHANGE_TYPE_REMOVED && binding!.name === from && isOurs(binding!),
+    );
+    if (removed === undefined) return false;
+    const key = keyOfBinding(removed.binding!);
+    return [...this.#placesOf.values()].some((places) => places.has(key) && places.has(to));
   }
 
   #problemsOf(binding: TapBinding): string[] {
