@@ -41,6 +41,16 @@ export const ONCE_FAILED: Readonly<Record<string, readonly Operation[]>> = {
     { do: 'kill', process: 1 },
     { do: 'rest' },
   ],
+  'a file that is attached to nothing leads into the namespace in which it was opened': [
+    { do: 'start', process: 1 },
+    { do: 'add-netns', netns: 'n0', number: 9 },
+    { do: 'enter', process: 1, netns: 'n0' },
+    { do: 'open', process: 1, fd: 2 },
+    { do: 'enter', process: 1, netns: 'home' },
+    { do: 'create', netns: 'n0', device: 'a', mode: tap },
+    { do: 'delete-netns', netns: 'n0' },
+    { do: 'rest' },
+  ],
   'a file that was a second queue asks for the ifindex of that number': [
     { do: 'start', process: 1 },
     { do: 'open', process: 1, fd: 2 },
