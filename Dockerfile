@@ -15,7 +15,8 @@
 # --pid=host       the processes that may hold devices are the host's
 # --network=host   "the host's network namespace" is then the host's, as the service tells it
 # --cgroupns=host  cgroup paths, which tell a holder's container or unit, are whole
-# SYS_PTRACE       pidfd_getfd(2) and kcmp(2) on other processes; /proc/PID/fd
+# SYS_PTRACE       pidfd_getfd(2) and kcmp(2) on other processes; /proc/PID/fd; the state of container
+#                  engines and the names of users, behind /proc/1/root
 # DAC_READ_SEARCH  /proc/PID/fd of other users
 # NET_ADMIN        TUNGETDEVNETNS, which tells the network namespace that a device is in now
 # SYS_ADMIN        setns(2) into each network namespace, to list its devices

@@ -21,7 +21,7 @@ export class Identification {
   readonly #files: StateFiles;
   readonly #runtimes: RuntimeContainers;
   readonly #namesUsers: boolean;
-  readonly #workloads = new Map<string, Workload | null>();
+  readonly #told = new Map<number, { subject: Subject; workload: Workload | null }>();
   #users = new Map<number, string>();
   #since = -Infinity;
 
@@ -37,18 +37,10 @@ export class Identification {
   /** What people call what the process belongs to; null when it is not certain. */
   readonly workloadOf = (subject: Subject): Workload | null => {
     this.#forget();
-    const key = JSON.stringify([
-      subject.pid,
-      subject.startTime,
-      subject.executable,
-      subject.commandLine,
-      subject.controlGroups,
-    ]);
-    let workload = this.#workloads.get(key);
-    if (workload === undefined) {
-      workload = workloadOf(this.#files, this.#runtimes, subject);
-      this.#workloads.set(key, workload);
-    }
+    const before = this.#told.get(subject.pid);
+    if (before !== undefined && isSame(before.subject, subject)) return before.workload;
+    const workload = workloadOf(this.#files, this.#runtimes, subject);
+    this.#told.set(subject.pid, { subject, workload });
     return workload;
   };
 
@@ -68,11 +60,26 @@ export class Identification {
     const now = this.now();
     if (now - this.#since < MEMORY) return;
     this.#since = now;
-    this.#workloads.clear();
+    this.#told.clear();
     this.#users = new Map();
     this.#runtimes.forget();
     this.#files.sweep();
   }
+}
+
+/** Whether all that a workload is told from is the same. */
+function isSame(a: Subject, b: Subject): boolean {
+  return (
+    a.startTime === b.startTime &&
+    a.executable === b.executable &&
+    a.commandLine.length === b.commandLine.length &&
+    a.commandLine.every((word, at) => word === b.commandLine[at]) &&
+    a.controlGroups.length === b.controlGroups.length &&
+    a.controlGroups.every(
+      ({ controllers, path }, at) =>
+        controllers === b.controlGroups[at]?.controllers && path === b.controlGroups[at].path,
+    )
+  );
 }
 
 /**

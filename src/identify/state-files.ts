@@ -30,6 +30,8 @@ export type Presence = 'there' | 'absent' | 'unknown';
 
 export class StateFiles {
   readonly #remembered = new Map<string, Remembered>();
+  /** Names in directories, and directories that are not there: as long as no other code runs. */
+  readonly #glance = new Map<string, string[] | null>();
 
   /** `root` is the root directory of the host: `/`, `/proc/1/root`, or that of a tree of fixtures. */
   constructor(private readonly root: string) {}
@@ -63,11 +65,13 @@ export class StateFiles {
 
   /** Names in a directory; none when it is not there, null when it is not to be seen. */
   names(directory: string): string[] | null {
+    const seen = this.#glance.get(directory);
+    if (seen !== undefined) return seen;
     let names: string[] = [];
     const presence = this.#at(directory, '.', (fd) => {
       names = readdirSync(`/proc/thread-self/fd/${fd}`).slice(0, NAMES_MAX);
     });
-    return presence === 'unknown' ? null : names;
+    return this.#see(directory, presence === 'unknown' ? null : names);
   }
 
   /** Whether `name` is in a directory; `unknown` when that is not to be seen. */
@@ -83,9 +87,22 @@ export class StateFiles {
     }
   }
 
+  /** Hundreds of processes are told in one go, of which most have nothing to do with most directories. */
+  #see(directory: string, names: string[] | null): string[] | null {
+    if (this.#glance.size === 0) {
+      queueMicrotask(() => {
+        this.#glance.clear();
+      });
+    }
+    this.#glance.set(directory, names);
+    return names;
+  }
+
   /** Opened with O_PATH: looking at a device node or a pipe has effects, and a pipe may hang. */
   #at(directory: string, path: string, look: (fd: number) => void): Presence {
+    if (this.#glance.get(directory)?.length === 0) return 'absent';
     const opened: number[] = [];
+    let isDirectory = false;
     const keep = (fd: number): number => {
       opened.push(fd);
       return fd;
@@ -93,10 +110,14 @@ export class StateFiles {
     try {
       const root = keep(open(this.root, O_PATH | O_DIRECTORY));
       const state = keep(openInRoot(root, directory, O_PATH | O_DIRECTORY));
+      isDirectory = true;
       look(keep(openBeneath(state, path, O_PATH)));
       return 'there';
     } catch (error) {
-      if (isKernelError(error, 'ENOENT', 'ENOTDIR')) return 'absent';
+      if (isKernelError(error, 'ENOENT', 'ENOTDIR')) {
+        if (!isDirectory) this.#see(directory, []);
+        return 'absent';
+      }
       if (isKernelError(error) || isSystemError(error)) return 'unknown';
       throw error;
     } finally {
