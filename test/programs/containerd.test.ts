@@ -78,6 +78,7 @@ test(
     });
     assert.deepEqual(process.nsPids, [pid, 1]);
     assert.equal(process.executable, '/attach');
+    assert.equal(process.userName, 'root');
     assert.equal(process.cgroup, `/${containerd.namespace}/${id}`);
     assert.deepEqual(
       fds.map(({ evidence, openedIn }) => [evidence, openedIn?.inode]),

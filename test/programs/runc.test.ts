@@ -67,6 +67,7 @@ test(
     assert.deepEqual(workload, containerOf(id));
     assert.deepEqual(process.nsPids, [pid, 1]);
     assert.equal(process.executable, '/attach');
+    assert.equal(process.userName, 'root');
     assert.equal(process.cgroup, `/${id}`);
     assert.equal(process.netns?.inode, BigInt(netns.inode));
     assert.deepEqual(
