@@ -3,11 +3,13 @@
  * device a new name, but the open files attached to it stay the same.
  */
 import type { Binding } from '../model/binding.js';
+import type { Netns } from '../model/device.js';
 
 /**
  * From the name of each device that was moved to the name that it had before. Only what is proven
  * counts: the same open file of the same process on both, in two different namespaces (within one,
- * a new ifindex is a new device that an old open file was attached to).
+ * a new ifindex is a new device that an old open file was attached to), and what a move leaves as it
+ * is.
  */
 export function findMoves(
   gone: readonly Binding[],
@@ -18,13 +20,14 @@ export function findMoves(
 
   const goneByOpenFile = new Map<string, Binding>();
   for (const binding of gone) {
-    for (const openFile of provenOpenFiles(binding)) goneByOpenFile.set(openFile, binding);
+    for (const { id } of provenOpenFiles(binding)) goneByOpenFile.set(id, binding);
   }
   const taken = new Set<Binding>();
   for (const binding of appeared) {
-    for (const openFile of provenOpenFiles(binding)) {
-      const before = goneByOpenFile.get(openFile);
-      if (before === undefined || taken.has(before) || !mayBeMoved(before, binding)) continue;
+    for (const { id, openedIn } of provenOpenFiles(binding)) {
+      const before = goneByOpenFile.get(id);
+      if (before === undefined || taken.has(before)) continue;
+      if (!isSameDevice(before, binding, openedIn)) continue;
       taken.add(before);
       moves.set(binding.name, before.name);
       break;
@@ -33,18 +36,44 @@ export function findMoves(
   return moves;
 }
 
-function mayBeMoved(before: Binding, after: Binding): boolean {
-  return before.device.kind === after.device.kind && namespaceOf(before) !== namespaceOf(after);
+/**
+ * Both had the same open file. That alone does not make them one device: a tun file whose device was
+ * deleted can be attached to another one, in the namespace in which it was opened (tun_set_iff of
+ * drivers/net/tun.c).
+ */
+function isSameDevice(before: Binding, after: Binding, openedIn: Netns | null): boolean {
+  const { kind, hardwareAddress, ifindex, netns } = after.device;
+  if (before.device.kind !== kind || isSameNetns(before.device.netns, netns)) return false;
+  switch (kind) {
+    case 'MACVTAP':
+    case 'IPVTAP':
+      // Such a file never gets another device.
+      return true;
+    case 'TAP':
+      // A new device gets a random one.
+      return before.device.hardwareAddress === hardwareAddress;
+    case 'TUN':
+      // It has no address. A move leaves the ifindex unless that is taken.
+      return (
+        before.device.ifindex === ifindex && openedIn !== null && !isSameNetns(openedIn, netns)
+      );
+  }
 }
 
-function namespaceOf({ name }: Binding): string {
-  return name.slice(0, name.lastIndexOf('/devices/'));
+function isSameNetns(one: Netns, other: Netns): boolean {
+  return one.inode === other.inode && one.cookie === other.cookie;
 }
 
-function* provenOpenFiles(binding: Binding): Generator<string> {
+interface OpenFile {
+  readonly id: string;
+  readonly openedIn: Netns | null;
+}
+
+function* provenOpenFiles(binding: Binding): Generator<OpenFile> {
   for (const { process, fds } of binding.holders) {
-    for (const { queue, evidence } of fds) {
-      if (evidence !== 'NAME' && queue !== '') yield `${process.pid} ${process.startTime} ${queue}`;
+    for (const { queue, evidence, openedIn } of fds) {
+      if (evidence === 'NAME' || queue === '') continue;
+      yield { id: `${process.pid} ${process.startTime} ${queue}`, openedIn };
     }
   }
 }

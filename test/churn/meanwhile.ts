@@ -12,6 +12,8 @@ export class Meanwhile {
   readonly #holders = new Set<string>();
   readonly #unheld = new Set<string>();
   readonly #pids = new Set<number>();
+  /** Processes that became another program. */
+  readonly #execs = new Set<number>();
   #throughout = new Set<string>();
   /** Where each device was, and what it was called. */
   readonly #placesOf = new Map<TrueDevice, Set<string>>();
@@ -31,6 +33,7 @@ export class Meanwhile {
     this.#holders.clear();
     this.#unheld.clear();
     this.#pids.clear();
+    this.#execs.clear();
     this.#placesOf.clear();
     this.#throughout = this.#present();
     this.#remember();
@@ -45,6 +48,9 @@ export class Meanwhile {
         this.#holders.add(`${keyOf(file.device)} ${learned}`);
         this.#heldByOf(file.device).add(learned);
       }
+    }
+    if (operation.do === 'exec') {
+      this.#execs.add(this.truth.processes.get(operation.process)!.pid);
     }
     const present = this.#present();
     for (const key of this.#throughout) if (!present.has(key)) this.#throughout.delete(key);
@@ -126,6 +132,9 @@ export class Meanwhile {
       for (const { fd, tid } of fds) {
         const claim = `${key} ${slot({ pid, tid, fd })}`;
         if (this.#holders.has(claim) || this.#holders.has(`${key} ${pid}`)) continue;
+        // An exec gives the process a table of its own, and its other threads keep the one that
+        // they had until they have ended.
+        if (this.#execs.has(pid) && this.#holders.has(`${key} ${pid}:${fd}`)) continue;
         // Somebody else may look at the same file, and hold a copy for that moment.
         if (this.#pids.has(pid)) problems.push(`${claim} was never true`);
       }

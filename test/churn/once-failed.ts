@@ -51,6 +51,17 @@ export const ONCE_FAILED: Readonly<Record<string, readonly Operation[]>> = {
     { do: 'delete-netns', netns: 'n0' },
     { do: 'rest' },
   ],
+  'a file whose device was deleted and that makes another one has not been moved': [
+    { do: 'start', process: 1 },
+    { do: 'add-netns', netns: 'n0', number: 9 },
+    { do: 'open', process: 1, fd: 2 },
+    { do: 'attach', fd: 2, device: 'a', mode: tap },
+    { do: 'move', netns: 'home', device: 'a', to: 'n0' },
+    { do: 'rest' },
+    { do: 'delete', netns: 'n0', device: 'a' },
+    { do: 'attach', fd: 2, device: 'a', mode: tap },
+    { do: 'rest' },
+  ],
   'a file that was a second queue asks for the ifindex of that number': [
     { do: 'start', process: 1 },
     { do: 'open', process: 1, fd: 2 },

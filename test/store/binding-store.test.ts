@@ -195,6 +195,32 @@ describe('moves', () => {
     assert.equal(moved(from, to), null);
   });
 
+  test('an open file whose TAP device was deleted and that made another one is no move', () => {
+    const from = binding(5, { in: 2, holders: [holder(7)] });
+    const other = { hardwareAddress: '02:00:00:00:00:02' };
+    const to = binding(5, { in: 1, device: other, holders: [holder(7)] });
+    assert.equal(moved(from, to), null);
+  });
+
+  test('an open file makes a TUN device only where it was opened: elsewhere, under the same ifindex, one was moved', () => {
+    const tun = { kind: 'TUN', hardwareAddress: '' } as const;
+    const from = binding(5, { in: 2, device: tun, holders: [holder(7)] });
+    const at = (ifindex: number, place: number) =>
+      binding(ifindex, { in: place, device: tun, holders: [holder(7)] });
+    assert.equal(moved(from, at(5, 3)), 'netns/2/devices/5');
+    assert.equal(moved(from, at(6, 3)), null);
+    // Where `holder` opened it.
+    assert.equal(moved(from, at(5, 1)), null);
+  });
+
+  test('the file of a macvtap never gets another device', () => {
+    const macvtap = { kind: 'MACVTAP', hardwareAddress: '02:00:00:00:00:03' } as const;
+    const from = binding(5, { in: 1, device: macvtap, holders: [holder(7)] });
+    const other = { ...macvtap, hardwareAddress: '02:00:00:00:00:04' };
+    const to = binding(6, { in: 2, device: other, holders: [holder(7)] });
+    assert.equal(moved(from, to), 'netns/1/devices/5');
+  });
+
   test('a device that stays is not where another came from', () => {
     const stays = binding(5, { in: 1, holders: [holder(7)] });
     const store = storeOf([1_000, [stays]]);

@@ -349,8 +349,11 @@ export interface Change {
    * For CHANGE_TYPE_ADDED: the resource name that the same device had before it
    * was moved here from another network namespace. Set only where that is
    * established: the same open file of the same process was on the device that
-   * went and is on the one that came. The CHANGE_TYPE_REMOVED of that name is in
-   * the same batch: it is empty for a device whose former state the filter hid.
+   * went and is on the one that came, and for a TAP device the hardware address
+   * is the same, too. A TUN device has none: there, the ifindex is the same, and
+   * the file was opened in another namespace than the device is in now. The
+   * CHANGE_TYPE_REMOVED of that name is in the same batch: it is empty for a
+   * device whose former state the filter hid.
    */
   movedFrom: string;
 }
