@@ -26,24 +26,39 @@ export interface NetnsLinks {
 /** What could be learned of one namespace: its links, or the symbolic errno that kept us out. */
 export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno: string } | null;
 
+/**
+ * What fails once, and is no refusal, is asked once more: else all devices of a namespace would be gone
+ * for one scan.
+ */
+const ATTEMPTS = 2;
+
 /** Null when what was taken for a network namespace is gone or is a namespace of another type. */
 export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsAnswer {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return askEntered(host, entry, tunFiles);
+    } catch (error) {
+      if (!isKernelError(error)) throw error;
+      if (isRefused(error) || attempt === ATTEMPTS) {
+        return { inode: entry.inode, errno: error.code };
+      }
+    }
+  }
+}
+
+/** Throws KernelError. */
+function askEntered(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsLinks | null {
   const { linux } = host;
   const { inode } = entry;
+  if (inode === host.ownNetns) return askNetns(host, inode);
+  const held = tunFiles.fdOf(inode);
+  if (held !== undefined) return linux.inNetns(held, () => askNetns(host, inode));
+  const fd = enter(host, entry);
+  if (fd === null) return null;
   try {
-    if (inode === host.ownNetns) return askNetns(host, inode);
-    const held = tunFiles.fdOf(inode);
-    if (held !== undefined) return linux.inNetns(held, () => askNetns(host, inode));
-    const fd = enter(host, entry);
-    if (fd === null) return null;
-    try {
-      return linux.inNetns(fd, () => askNetns(host, inode));
-    } finally {
-      linux.close(fd);
-    }
-  } catch (error) {
-    if (isKernelError(error)) return { inode, errno: error.code };
-    throw error;
+    return linux.inNetns(fd, () => askNetns(host, inode));
+  } finally {
+    linux.close(fd);
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { linux, type Linux } from '../../src/inspect/linux.js';
+import { KernelError } from '../../src/kernel/kernel-error.js';
 import type { Binding } from '../../src/model/binding.js';
 import { missing } from '../stage/ability.js';
 import type { Holder } from '../stage/holder.js';
@@ -194,3 +195,25 @@ test(
     );
   },
 );
+
+test('a namespace whose links cannot be read at first is asked once more', { skip }, async (t) => {
+  const stage = setStage(t);
+  const device = stage.unheldDevice(stage.netns());
+  let failures = 0;
+  const failing = (times: number): Linux => ({
+    ...linux,
+    dumpLinks: (route, kind) => {
+      const links = linux.dumpLinks(route, kind);
+      if (links.some(({ name }) => name === device) && failures++ < times) {
+        throw new KernelError('recv', 'ENOBUFS');
+      }
+      return links;
+    },
+  });
+  assert.equal(called(await scanned(inspectorOn(failing(1))), device).length, 1);
+  assert.equal(failures, 2);
+  failures = 0;
+  const { coverage, ...scan } = await scanned(inspectorOn(failing(2)));
+  assert.deepEqual(called({ coverage, ...scan }, device), []);
+  assert.ok(coverage.deniedNetns.some(({ errno }) => errno === 'ENOBUFS'));
+});
