@@ -2,6 +2,7 @@
 // each on standard output, and ends with its standard input.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { AgentCommand, AgentReply } from './agent.js';
 import { openRing, registerFile } from './io-uring.js';
@@ -72,6 +73,10 @@ async function obey(command: AgentCommand): Promise<number | undefined> {
 function answer(reply: AgentReply): void {
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
+
+// Threads stay in the network namespace in which they were started. Those of libuv are started at the first
+// use: here, and not after the agent has gone elsewhere, where they would keep a namespace alive.
+await stat('/');
 
 answer({ value: process.pid });
 for await (const line of createInterface({ input: process.stdin })) {
