@@ -133,11 +133,7 @@ function askOpenFile(
   try {
     told = linux.tunInterface(copy);
   } catch (error) {
-    if (isUnattached(error)) {
-      // It may be all that keeps the namespace in which it was opened, and devices in there.
-      if (driver === 'tun') netnsOf(files, () => linux.tunOpenedNetns(copy));
-      return 'unattached';
-    }
+    if (isUnattached(error)) return 'unattached';
     if (isUnanswered(error)) return nameOnly(host, directory, slot, driver);
     throw error;
   }
