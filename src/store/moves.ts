@@ -4,6 +4,7 @@
  */
 import type { Binding } from '../model/binding.js';
 import type { Netns } from '../model/device.js';
+import { isMoved } from './same-device.js';
 
 /**
  * From the name of each device that was moved to the name that it had before. Only what is proven
@@ -27,41 +28,13 @@ export function findMoves(
     for (const { id, openedIn } of provenOpenFiles(binding)) {
       const before = goneByOpenFile.get(id);
       if (before === undefined || taken.has(before)) continue;
-      if (!isSameDevice(before, binding, openedIn)) continue;
+      if (!isMoved(before.device, binding.device, openedIn)) continue;
       taken.add(before);
       moves.set(binding.name, before.name);
       break;
     }
   }
   return moves;
-}
-
-/**
- * Both had the same open file. That alone does not make them one device: a tun file whose device was
- * deleted can be attached to another one, in the namespace in which it was opened (tun_set_iff of
- * drivers/net/tun.c).
- */
-function isSameDevice(before: Binding, after: Binding, openedIn: Netns | null): boolean {
-  const { kind, hardwareAddress, ifindex, netns } = after.device;
-  if (before.device.kind !== kind || isSameNetns(before.device.netns, netns)) return false;
-  switch (kind) {
-    case 'MACVTAP':
-    case 'IPVTAP':
-      // Such a file never gets another device.
-      return true;
-    case 'TAP':
-      // A new device gets a random one.
-      return before.device.hardwareAddress === hardwareAddress;
-    case 'TUN':
-      // It has no address. A move leaves the ifindex unless that is taken.
-      return (
-        before.device.ifindex === ifindex && openedIn !== null && !isSameNetns(openedIn, netns)
-      );
-  }
-}
-
-function isSameNetns(one: Netns, other: Netns): boolean {
-  return one.inode === other.inode && one.cookie === other.cookie;
 }
 
 interface OpenFile {

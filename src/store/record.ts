@@ -1,6 +1,7 @@
 /** What the store keeps of one device, and how an observation changes it. */
 import type { Binding } from '../model/binding.js';
 import type { Process, Workload } from '../model/holder.js';
+import { mayBeMadeAnew } from './same-device.js';
 import { shareStructure } from './structural-sharing.js';
 
 /** Who held a device last, as last seen. */
@@ -13,7 +14,7 @@ export interface LastHolder {
 
 /** An immutable state of one binding: a change makes a new object, no change keeps the old one. */
 export interface StoredBinding extends Binding {
-  /** When it was first observed under this name, milliseconds since the epoch. */
+  /** When this device was first observed under this name, milliseconds since the epoch. */
   readonly firstSeen: number;
   /** When anything but its traffic counters last differed, milliseconds since the epoch. */
   readonly lastChanged: number;
@@ -27,7 +28,9 @@ export function firstRecord(binding: Binding, observedAt: number): StoredBinding
 
 /**
  * The state after `binding` was observed: `before` itself where nothing differs. `heldAt` is the
- * time of the observation before this one, when the holders of `before` were last seen.
+ * time of the observation before this one, when the holders of `before` were last seen. A device that
+ * may be another one than `before` begins its life: it is not told as held by whom only that one was
+ * held by, and not as older than it is.
  */
 export function nextRecord(
   before: StoredBinding,
@@ -35,6 +38,9 @@ export function nextRecord(
   observedAt: number,
   heldAt: number,
 ): StoredBinding {
+  if (mayBeMadeAnew(before.device, binding.device)) {
+    return shareStructure(before, firstRecord(binding, observedAt));
+  }
   const { firstSeen, lastChanged, lastHolder } = before;
   const candidate: StoredBinding = { ...binding, firstSeen, lastChanged, lastHolder };
   const after = shareStructure(before, candidate);

@@ -20,6 +20,7 @@ interface Known {
   readonly netns: TrueNetns;
   readonly moves: number;
   readonly name: string;
+  readonly deviceName: string;
   readonly isHeld: boolean;
 }
 
@@ -60,7 +61,8 @@ export class Comparison {
       if (binding === undefined) continue;
       const { netns, moves } = device;
       const isHeld = binding.holders.length > 0;
-      this.#known.set(device, { netns, moves, name: binding.name, isHeld });
+      const known = { netns, moves, name: binding.name, deviceName: device.name, isHeld };
+      this.#known.set(device, known);
     }
     return [];
   }
@@ -159,9 +161,10 @@ export class Comparison {
   #lastHolder(device: TrueDevice, { holders, lastHolder, name }: TapBinding): string[] {
     if (lastHolder === undefined) {
       const known = this.#known.get(device);
-      return holders.length === 0 && known?.isHeld === true && known.name === name
-        ? ['its last holder is not told']
-        : [];
+      if (holders.length > 0 || known?.isHeld !== true || known.name !== name) return [];
+      // A TUN device of another name might be another one, and begins its life.
+      if (!device.tap && known.deviceName !== device.name) return [];
+      return ['its last holder is not told'];
     }
     const { pid } = lastHolder.process!;
     if (holders.length > 0) return [`it has holders, and last held by ${pid}`];

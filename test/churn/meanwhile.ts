@@ -17,15 +17,18 @@ export class Meanwhile {
   #throughout = new Set<string>();
   /** Where each device was, and what it was called. */
   readonly #placesOf = new Map<TrueDevice, Set<string>>();
-  readonly #heldBy = new Map<TrueDevice, Set<number>>();
+  readonly #heldBy = new Map<TrueDevice | string, Set<number>>();
 
   constructor(private readonly truth: Truth) {
     this.rested();
   }
 
-  /** Processes that ever held the device. */
+  /**
+   * Processes that ever held the device. Those that held a TUN device count for any of the same name in
+   * the same place: nothing but its ifindex tells one from the next, and that can be the same, too.
+   */
   heldBy(device: TrueDevice): ReadonlySet<number> {
-    return this.#heldBy.get(device) ?? new Set();
+    return this.#heldByOf(device);
   }
 
   /** What was before is forgotten. */
@@ -78,11 +81,12 @@ export class Meanwhile {
   }
 
   #heldByOf(device: TrueDevice): Set<number> {
-    let pids = this.#heldBy.get(device);
+    const key = device.tap ? device : keyOf(device);
+    let pids = this.#heldBy.get(key);
     if (pids === undefined) {
       // The test process itself makes devices that nobody holds.
       pids = new Set([process.pid]);
-      this.#heldBy.set(device, pids);
+      this.#heldBy.set(key, pids);
     }
     return pids;
   }

@@ -116,6 +116,29 @@ test(
 );
 
 test(
+  'a device that gets the ifindex of a deleted one, and so its resource name, has nothing of its life',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const netns = stage.netns();
+    const [first, second] = [stage.deviceName(), stage.deviceName()];
+    const agent = await stage.agent();
+    await agent.enter(netns);
+    const flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
+    const queues = [await agent.open(), await agent.open(), await agent.open()];
+    for (const fd of queues) await agent.attach(fd, first, flags);
+    const deleted = await tapmap.binding(first, netns);
+
+    netns.ip('link', 'del', first);
+    // Queue 2 of the deleted device asks for ifindex 2, the first of a namespace after lo.
+    await agent.attach(queues[2]!, second, flags);
+    const made = await tapmap.binding(second, netns);
+    assert.equal(made.name, deleted.name);
+    assert.ok(made.firstSeen! > deleted.lastChanged!);
+  },
+);
+
+test(
   'a reaper that is late: `ip tuntap del` is refused while somebody holds the device, `ip link del` is not',
   { skip },
   async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Device } from '../../src/model/device.js';
 import type { StoreEvent } from '../../src/store/binding-store.js';
 import { BindingStore } from '../../src/store/binding-store.js';
 import { StoreError } from '../../src/store/error.js';
@@ -124,6 +125,35 @@ describe('records', () => {
     store.apply(observed(5_000, [binding(1, { holders: [holder(9)] })]));
     assert.equal(record(store, 'netns/1/devices/1').lastHolder, null);
   });
+
+  for (const [what, first, second] of [
+    ['kind', { kind: 'TUN' }, { kind: 'TAP' }],
+    ['number of queues', { multiQueue: false }, { multiQueue: true }],
+    ['hardware address', {}, { hardwareAddress: '02:00:00:00:00:99' }],
+    ['name, of a TUN device', { kind: 'TUN', name: 'tun0' }, { kind: 'TUN', name: 'tun1' }],
+    ['traffic, which fell', { statistics: statistics(5) }, { statistics: statistics(4) }],
+  ] satisfies [string, Partial<Device>, Partial<Device>][]) {
+    test(`a device with the ifindex of an earlier one begins its life: another ${what}`, () => {
+      const held = binding(1, { device: first, holders: [holder(7)] });
+      const store = storeOf([1_000, [held]]);
+      store.apply(observed(2_000, [binding(1, { device: second })]));
+      const { firstSeen, lastChanged, lastHolder } = record(store, 'netns/1/devices/1');
+      assert.deepEqual([firstSeen, lastChanged, lastHolder], [2_000, 2_000, null]);
+    });
+  }
+
+  for (const [what, first, second] of [
+    ['a TAP device that is renamed', { name: 'tap0' }, { name: 'tap1' }],
+    ['a device whose traffic is not told', { statistics: statistics(5) }, { statistics: null }],
+  ] satisfies [string, Partial<Device>, Partial<Device>][]) {
+    test(`${what} keeps its life`, () => {
+      const held = binding(1, { device: first, holders: [holder(7)] });
+      const store = storeOf([1_000, [held]]);
+      store.apply(observed(2_000, [binding(1, { device: second })]));
+      const { firstSeen, lastHolder } = record(store, 'netns/1/devices/1');
+      assert.deepEqual([firstSeen, lastHolder?.process.pid], [1_000, 7]);
+    });
+  }
 
   test('a snapshot does not change when the store moves on', () => {
     const store = storeOf([1_000, [binding(1)]]);

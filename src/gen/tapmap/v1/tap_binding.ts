@@ -376,7 +376,13 @@ export interface TapBinding {
   queues:
     | Queues
     | undefined;
-  /** When this server first saw the device under this name. */
+  /**
+   * When this server first saw the device under this name. An ifindex, and so a
+   * name, can be given again: a device that may be another one than before (a
+   * TAP device by its hardware address, a TUN device by its device name, any by
+   * its kind, its queues or counters that fell) is seen first now, and has no
+   * `last_holder` from before.
+   */
   firstSeen:
     | Date
     | undefined;
