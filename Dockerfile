@@ -4,7 +4,7 @@
 #   docker run --rm --name tapmap \
 #     --pid=host --network=host --cgroupns=host \
 #     --cap-drop=ALL \
-#     --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH --cap-add=NET_ADMIN --cap-add=SYS_ADMIN \
+#     --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH --cap-add=NET_ADMIN --cap-add=NET_BROADCAST --cap-add=SYS_ADMIN \
 #     --cap-add=SETUID --cap-add=SETGID --cap-add=CHOWN --cap-add=KILL \
 #     --security-opt apparmor=unconfined \
 #     --volume /run/netns:/run/netns:ro,rslave \

@@ -8,11 +8,14 @@ import { CommandError } from './command-error.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const FINDERS = ['auto', 'proc', 'bpf'] as const;
+export const TRIGGERS = ['rtnetlink', 'fanotify', 'process-connector', 'pidfd'] as const;
 
 const settings = z.strictObject({
   listen: z.array(z.string()).min(1).max(32).optional(),
   user: z.string().min(1).optional(),
   finder: z.enum(FINDERS).optional(),
+  scanBudget: z.number().positive().max(100).optional(),
+  withoutTrigger: z.array(z.enum(TRIGGERS)).optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
 });
 
@@ -29,7 +32,13 @@ export interface ServeSettings {
     /** Clients find the first address by themselves. */
     readonly isDefaultAddress: boolean;
   };
-  readonly probe: { readonly finder: string; readonly logLevel: string };
+  /** See src/probe/config.ts. */
+  readonly probe: {
+    readonly finder: string;
+    readonly logLevel: string;
+    readonly scanBudget: number;
+    readonly withoutTriggers: readonly string[];
+  };
   readonly socketPaths: readonly string[];
   readonly logLevel: string;
 }
@@ -53,7 +62,12 @@ export function serveSettings(
   const isDefaultAddress = listen[0] === defaultOrNull(env, uid);
   return {
     server: { listen, user: known.user ?? null, logLevel, isDefaultAddress },
-    probe: { finder, logLevel },
+    probe: {
+      finder,
+      logLevel,
+      scanBudget: known.scanBudget ?? 1,
+      withoutTriggers: known.withoutTrigger ?? [],
+    },
     socketPaths,
     logLevel,
   };

@@ -1,8 +1,8 @@
 /** `tapmap serve`: starts the processes that find and tell. */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { supervise } from '../supervise/supervise.js';
 import { debugFlag } from './client-command.js';
-import { LOG_LEVELS, serveSettings, type ServeFlags } from './serve-settings.js';
+import { LOG_LEVELS, serveSettings, TRIGGERS, type ServeFlags } from './serve-settings.js';
 
 const HELP = `
 Started as root, the part that looks at processes keeps its rights and has no socket; the part that
@@ -35,19 +35,46 @@ export function serveCommand(): Command {
       ]),
     )
     .addOption(
+      new Option(
+        '--scan-budget <percent>',
+        'of one core, for scans that find what no trigger tells (default: 1)',
+      ).argParser(percentOf),
+    )
+    .addOption(
+      new Option(
+        '--without-trigger <trigger>',
+        `not to listen to it; repeats (${TRIGGERS.join(', ')})`,
+      ).argParser(addTrigger),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what is logged on stderr (default: info)').choices(
         LOG_LEVELS,
       ),
     )
     .option(
       '--config <file>',
-      'JSON: an object of listen (array), user, finder, logLevel; flags go first',
+      'JSON: an object of listen (array), user, finder, scanBudget, withoutTrigger (array), logLevel; flags go first',
     )
     .addOption(debugFlag())
     .addHelpText('after', HELP)
     .action(async (flags: ServeFlags) => {
       await serve(flags);
     });
+}
+
+function percentOf(text: string): number {
+  const percent = Number(text);
+  if (percent > 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError('It must be a number above 0 and up to 100.');
+}
+
+function addTrigger(
+  text: string,
+  before: readonly (typeof TRIGGERS)[number][] | undefined,
+): readonly (typeof TRIGGERS)[number][] {
+  const trigger = TRIGGERS.find((known) => known === text);
+  if (trigger !== undefined) return [...(before ?? []), trigger];
+  throw new InvalidArgumentError(`It must be one of ${TRIGGERS.join(', ')}.`);
 }
 
 async function serve(flags: ServeFlags): Promise<void> {

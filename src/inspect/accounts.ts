@@ -3,9 +3,8 @@ import type { Hint } from '../model/verdict.js';
 import type { Attachment } from './attachment.js';
 import type { Host } from './host.js';
 import { isFullyExplained, judge, type Account, type Judgement } from './judge.js';
-import type { Look } from './look.js';
 import { groupByOpenFile, withAtMost, type OpenFile, type OpenFiles } from './open-files.js';
-import type { PlacedDevice } from './place.js';
+import type { PlacedDevice, Placement } from './place.js';
 
 export interface AccountedDevice {
   readonly placed: PlacedDevice;
@@ -32,8 +31,9 @@ interface Counted extends OpenFiles {
   readonly account: Account;
 }
 
-export function accountFor(host: Host, { placement, finds }: Look): Accounts {
-  const counted = placement.devices.map((placed) => countOf(host, placed, finds.denied.size));
+/** `processesDenied`: how many processes could not be looked at. */
+export function accountFor(host: Host, placement: Placement, processesDenied: number): Accounts {
+  const counted = placement.devices.map((placed) => countOf(host, placed, processesDenied));
   // Whoever matches by name does not hold a device whose holders are all proven.
   const unexplained = counted.filter(({ account }) => !isFullyExplained(account));
   const candidates = new Map(placement.unlisted);

@@ -36,6 +36,8 @@ export interface Host {
    * whether the device is held or not (tun_get_channels of drivers/net/tun.c).
    */
   readonly countsSingleQueue: boolean;
+  /** Told of each network namespace other than our own that is entered, with a descriptor of it. */
+  readonly enteredNetns: (inode: number, fd: number) => void;
   /** Driver of a device number that the finder found. */
   readonly driverOf: (major: number) => Driver;
   /** Major number of a driver, as of the last `targets()`. */
@@ -48,9 +50,14 @@ export class HostError extends Error {
 }
 
 /** Throws HostError where tapmap cannot work at all. */
-export function thisHost(procRoot = '/proc', kernel: Linux = linux, sysRoot = '/sys'): Host {
+export function thisHost(
+  procRoot = '/proc',
+  kernel: Linux = linux,
+  sysRoot = '/sys',
+  enteredNetns: Host['enteredNetns'] = () => undefined,
+): Host {
   try {
-    return hostAt(procRoot, kernel, sysRoot);
+    return hostAt(procRoot, kernel, sysRoot, enteredNetns);
   } catch (cause) {
     if (!isKernelError(cause)) throw cause;
     const why = `this host cannot be looked at: ${cause.message}`;
@@ -60,7 +67,12 @@ export function thisHost(procRoot = '/proc', kernel: Linux = linux, sysRoot = '/
   }
 }
 
-function hostAt(procRoot: string, kernel: Linux, sysRoot: string): Host {
+function hostAt(
+  procRoot: string,
+  kernel: Linux,
+  sysRoot: string,
+  enteredNetns: Host['enteredNetns'],
+): Host {
   const nsfs = nsfsDevice();
   let majors = new Map<TapDriver, number>();
   return {
@@ -80,6 +92,7 @@ function hostAt(procRoot: string, kernel: Linux, sysRoot: string): Host {
     countsSingleQueue: kernelIsAtLeast(6, 9),
     driverOf: (major) => [...majors].find(([, number]) => number === major)?.[0] ?? 'tun',
     majorOf: (driver) => majors.get(driver),
+    enteredNetns,
   };
 }
 

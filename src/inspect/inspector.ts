@@ -7,21 +7,35 @@ import type { Binding } from '../model/binding.js';
 import { DENIED_DETAILS_MAX, type Coverage, type Degradation } from '../model/coverage.js';
 import type { Workload } from '../model/holder.js';
 import { accountFor, type AccountedDevice, type Accounts } from './accounts.js';
-import { bindingOf } from './bindings.js';
+import { bindingOf, type BindingSources } from './bindings.js';
 import { degradations } from './abilities.js';
 import type { Finder } from './find.js';
 import type { Host } from './host.js';
+import { KnownHost } from './known-host.js';
 import { look, type Look } from './look.js';
+import { lookAgain } from './look-again.js';
 import { NetnsBook } from './netns-book.js';
 import { MissingQueues } from './missing-queues.js';
 import type { OpenFile } from './open-files.js';
 import type { ProcessFacts } from './process-facts.js';
 import { QueueIds } from './queue-ids.js';
+import type { Scope } from './scope.js';
 import { ThreadTables } from './thread-tables.js';
 
 export interface Scan {
   readonly bindings: Binding[];
   readonly coverage: Coverage;
+  /** Open files of device nodes, such as `/proc/123/fd/5`, attached or not. */
+  readonly nodes: string[];
+}
+
+/** What a look at a part of the host says; all else is as it was. */
+export interface PartialScan {
+  readonly bindings: Binding[];
+  /** Resource names of devices that are not there any more. */
+  readonly gone: string[];
+  /** Links and descriptors did not agree on some device, of which nothing is said: look again. */
+  readonly isUnsettled: boolean;
 }
 
 export interface InspectorOptions {
@@ -41,6 +55,7 @@ export class Inspector {
   readonly #missingQueues: MissingQueues;
   #unsettled: ReadonlySet<string> = new Set<string>();
   #book: NetnsBook | null = null;
+  #known: KnownHost | null = null;
 
   constructor(private readonly options: InspectorOptions) {
     this.#degraded = degradations(options.host);
@@ -58,17 +73,62 @@ export class Inspector {
     const unsettled = unsettledOf(counted);
     const isNews = [...unsettled].some((signature) => !this.#unsettled.has(signature));
     const accounts = await this.#missingQueues.explain(counted, thoroughly || isNews);
-    const { host, workloadOf, userNameOf } = this.options;
+    const { host, workloadOf } = this.options;
     const book = NetnsBook.of(host, seen, this.#book, workloadOf);
-    const queueIds = this.#queueIds.assign(openFilesByDevice(accounts));
-    const { candidates } = accounts;
-    const told = { workloadOf, userNameOf };
-    const sources = { book, processes: seen.processes, queueIds, candidates, ...told };
+    const queueIds = this.#queueIds.assign(openFilesByDevice(accounts.devices));
+    const sources = this.#sources(book, seen.processes, queueIds, accounts.candidates);
     const bindings = accounts.devices.map((device) => bindingOf(device, sources));
     this.#unsettled = unsettled;
     this.#book = book;
+    this.#known = new KnownHost(seen, bindings);
     const scanDuration = performance.now() - start;
-    return { bindings, coverage: this.#coverage(seen, scanTime, scanDuration) };
+    const coverage = this.#coverage(seen, scanTime, scanDuration);
+    return { bindings, coverage, nodes: nodesOf(host, seen) };
+  }
+
+  /** Processes that hold a device, as of the last look at them. */
+  holders(): Set<number> {
+    return this.#known?.holders() ?? new Set();
+  }
+
+  /**
+   * Looks at a part of the host again. Null where that will not do, and a scan is needed. Synchronous:
+   * a part is small.
+   */
+  scanPart(scope: Scope): PartialScan | null {
+    const [known, book] = [this.#known, this.#book];
+    if (known === null || book === null) return null;
+    const { host } = this.options;
+    const seen = lookAgain(host, known, scope);
+    if (seen === null) return null;
+    // A device whose open file was on its way elsewhere is not told as it never was.
+    if (seen.placement.unplaced.length > 0) return { bindings: [], gone: [], isUnsettled: true };
+    const accounts = accountFor(host, seen.placement, known.processesDenied);
+    // What is missing or changing takes a look at everything.
+    const settled = accounts.devices.filter(({ judgement }) => judgement.settled);
+    const keys = new Set(seen.keys);
+    for (const { placed, judgement } of accounts.devices) {
+      if (!judgement.settled) keys.delete(placed.key);
+    }
+    book.extend(known.census, seen.namespaces, seen.pids);
+    const queueIds = this.#queueIds.assign(openFilesByDevice(settled), keys);
+    const sources = this.#sources(book, seen.processes, queueIds, accounts.candidates);
+    const bindings = settled.map((device) => bindingOf(device, sources));
+    const gone = known.update(
+      keys,
+      settled.map(({ placed }, i) => [placed, bindings[i]!] as const),
+    );
+    return { bindings, gone, isUnsettled: settled.length < accounts.devices.length };
+  }
+
+  #sources(
+    book: NetnsBook,
+    processes: BindingSources['processes'],
+    queueIds: BindingSources['queueIds'],
+    candidates: BindingSources['candidates'],
+  ): BindingSources {
+    const { workloadOf, userNameOf } = this.options;
+    return { book, processes, queueIds, candidates, workloadOf, userNameOf };
   }
 
   /**
@@ -80,7 +140,7 @@ export class Inspector {
     let before = this.#unsettled;
     for (let attempt = 1; ; attempt++) {
       const seen = await look(host, finder, this.#threadTables, thoroughly || attempt > 1);
-      const accounts = accountFor(host, seen);
+      const accounts = accountFor(host, seen.placement, seen.finds.denied.size);
       const unsettled = unsettledOf(accounts);
       const isKnown = [...unsettled].every((signature) => before.has(signature));
       if (isKnown && (seen.placement.unplaced.length === 0 || attempt > 1))
@@ -117,6 +177,13 @@ export class Inspector {
   }
 }
 
+function nodesOf({ procRoot }: Host, { finds }: Look): string[] {
+  return finds.tables.flatMap(({ pid, tid, devices }) => {
+    const task = tid === null ? `${procRoot}/${pid}` : `${procRoot}/${pid}/task/${tid}`;
+    return devices.map(({ fd }) => `${task}/fd/${fd}`);
+  });
+}
+
 /** A mismatch, as it is: the same one seen twice is not the work of a race. */
 function signatureOf({ placed, account }: AccountedDevice): string {
   const { attached, disabled, enabledFound, detachedFound } = account;
@@ -138,6 +205,6 @@ function stillChanging(accounts: Accounts, before: ReadonlySet<string>): Account
   return { ...accounts, devices };
 }
 
-function openFilesByDevice({ devices }: Accounts): Map<string, readonly OpenFile[]> {
+function openFilesByDevice(devices: readonly AccountedDevice[]): Map<string, readonly OpenFile[]> {
   return new Map(devices.map(({ placed, openFiles }) => [placed.key, openFiles]));
 }

@@ -20,7 +20,12 @@ import {
 import { readNetnsMounts } from '../kernel/proc-pid-mountinfo.js';
 import { readPidStat } from '../kernel/proc-pid-stat.js';
 import { readPidStatus } from '../kernel/proc-pid-status.js';
-import { dumpLinks, openRouteSocket, readLinkByIndex } from '../kernel/rtnetlink.js';
+import {
+  dumpLinks,
+  openRouteSocket,
+  readLinkByIndex,
+  readLinkByName,
+} from '../kernel/rtnetlink.js';
 import { readTapNodes } from '../kernel/sys-dev-char.js';
 import { tunDeviceNetns, tunHardwareAddress, tunInterface, tunOpenedNetns } from '../kernel/tun.js';
 
@@ -56,6 +61,7 @@ export interface Linux {
   readonly openRouteSocket: typeof openRouteSocket;
   readonly dumpLinks: typeof dumpLinks;
   readonly readLinkByIndex: typeof readLinkByIndex;
+  readonly readLinkByName: typeof readLinkByName;
   readonly openEthtoolSocket: typeof openEthtoolSocket;
   readonly answersEthtool: typeof answersEthtool;
   readonly combinedChannels: typeof combinedChannels;
@@ -116,6 +122,7 @@ export const linux: Linux = {
   openRouteSocket,
   dumpLinks,
   readLinkByIndex,
+  readLinkByName,
   openEthtoolSocket,
   answersEthtool,
   combinedChannels,

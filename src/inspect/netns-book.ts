@@ -4,37 +4,65 @@ import type { Workload } from '../model/holder.js';
 import type { Host } from './host.js';
 import { inhabitantOf, NOBODY } from './inhabitant.js';
 import type { Look } from './look.js';
+import type { Census, CensusEntry } from './netns-census.js';
+import type { NetnsLinks } from './netns-links.js';
 import type { ProcessFacts } from './process-facts.js';
+
+type WorkloadOf = ((process: ProcessFacts) => Workload | null) | null;
 
 export class NetnsBook {
   readonly #netns = new Map<number, Netns>();
 
-  private constructor(private readonly host: Host) {}
+  private constructor(
+    private readonly host: Host,
+    private readonly workloadOf: WorkloadOf,
+  ) {}
 
   /**
    * `previous` keeps the process that stands for a namespace the same while it lives there. Without
    * `workloadOf` no container is told.
    */
-  static of(
-    host: Host,
-    look: Look,
-    previous: NetnsBook | null,
-    workloadOf: ((process: ProcessFacts) => Workload | null) | null,
-  ): NetnsBook {
-    const book = new NetnsBook(host);
-    for (const { inode, paths, pids } of look.census.values()) {
-      const cookie = look.namespaces.get(inode)?.cookie ?? null;
-      const before = previous?.get(inode).pid ?? null;
-      const candidates = before !== null && pids.includes(before) ? [before, ...pids] : pids;
-      book.#netns.set(inode, {
-        inode,
-        cookie,
-        paths: [...paths].sort(),
-        initial: inode === host.ownNetns,
-        ...inhabitantOf(host, inode, candidates, paths.size === 0 ? workloadOf : null),
-      });
+  static of(host: Host, look: Look, previous: NetnsBook | null, workloadOf: WorkloadOf): NetnsBook {
+    const book = new NetnsBook(host, workloadOf);
+    for (const entry of look.census.values()) {
+      const cookie = look.namespaces.get(entry.inode)?.cookie ?? null;
+      book.#enter(entry, cookie, previous?.get(entry.inode).pid ?? null);
     }
     return book;
+  }
+
+  /**
+   * Brings in what a look at a part has learned: namespaces that were not known, and who lives there.
+   * `looked`: processes that may be another program by now.
+   */
+  extend(
+    census: Census,
+    namespaces: ReadonlyMap<number, NetnsLinks>,
+    looked: ReadonlySet<number>,
+  ): void {
+    for (const entry of census.values()) {
+      const known = this.#netns.get(entry.inode);
+      const isTrue =
+        known !== undefined &&
+        (known.pid === null || (entry.pids.includes(known.pid) && !looked.has(known.pid)));
+      if (isTrue) continue;
+      this.#enter(
+        entry,
+        namespaces.get(entry.inode)?.cookie ?? known?.cookie ?? null,
+        known?.pid ?? null,
+      );
+    }
+  }
+
+  #enter({ inode, paths, pids }: CensusEntry, cookie: string | null, before: number | null): void {
+    const candidates = before !== null && pids.includes(before) ? [before, ...pids] : pids;
+    this.#netns.set(inode, {
+      inode,
+      cookie,
+      paths: [...paths].sort(),
+      initial: inode === this.host.ownNetns,
+      ...inhabitantOf(this.host, inode, candidates, paths.size === 0 ? this.workloadOf : null),
+    });
   }
 
   /** A namespace that was not in the census is known by its inode alone. */

@@ -54,6 +54,30 @@ export async function takeCensus(
   return census;
 }
 
+/**
+ * Brings the census up to date with some processes: where those that are still there live, and, when that
+ * or a tun file leads to a namespace that was not known, where it is mounted.
+ */
+export function extendCensus(
+  host: Host,
+  census: Census,
+  pids: ReadonlySet<number>,
+  tunFiles: NetnsFiles,
+): void {
+  const before = census.size;
+  const own = `${host.procRoot}/${host.ownPid}`;
+  const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
+  for (const { pids: known } of census.values()) {
+    for (let i = known.length - 1; i >= 0; i--) if (pids.has(known[i]!)) known.splice(i, 1);
+  }
+  for (const pid of pids) countProcess(host, census, mountNamespaces, pid);
+  for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
+  if (census.size === before) return;
+  for (const [mountNamespace, directories] of mountNamespaces) {
+    countMounts(host, census, mountNamespace, directories);
+  }
+}
+
 function entryOf(census: Census, inode: number): CensusEntry {
   let entry = census.get(inode);
   if (entry === undefined) {

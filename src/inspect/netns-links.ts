@@ -23,6 +23,10 @@ export interface NetnsLinks {
   readonly devices: DeviceLink[];
 }
 
+/** Which links of a namespace to ask for: all, or those with these indexes and names (latin1). */
+export type LinkChoice =
+  'all' | { readonly indexes: ReadonlySet<number>; readonly names: ReadonlySet<string> };
+
 /** What could be learned of one namespace: its links, or the symbolic errno that kept us out. */
 export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno: string } | null;
 
@@ -33,10 +37,15 @@ export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno:
 const ATTEMPTS = 2;
 
 /** Null when what was taken for a network namespace is gone or is a namespace of another type. */
-export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsAnswer {
+export function readNetnsLinks(
+  host: Host,
+  entry: CensusEntry,
+  tunFiles: NetnsFiles,
+  choice: LinkChoice = 'all',
+): NetnsAnswer {
   for (let attempt = 1; ; attempt++) {
     try {
-      return askEntered(host, entry, tunFiles);
+      return askEntered(host, entry, tunFiles, choice);
     } catch (error) {
       if (!isKernelError(error)) throw error;
       if (isRefused(error) || attempt === ATTEMPTS) {
@@ -47,19 +56,29 @@ export function readNetnsLinks(host: Host, entry: CensusEntry, tunFiles: NetnsFi
 }
 
 /** Throws KernelError. */
-function askEntered(host: Host, entry: CensusEntry, tunFiles: NetnsFiles): NetnsLinks | null {
-  const { linux } = host;
+function askEntered(
+  host: Host,
+  entry: CensusEntry,
+  tunFiles: NetnsFiles,
+  choice: LinkChoice,
+): NetnsLinks | null {
   const { inode } = entry;
-  if (inode === host.ownNetns) return askNetns(host, inode);
+  if (inode === host.ownNetns) return askNetns(host, inode, choice);
   const held = tunFiles.fdOf(inode);
-  if (held !== undefined) return linux.inNetns(held, () => askNetns(host, inode));
+  if (held !== undefined) return askInside(host, inode, held, choice);
   const fd = enter(host, entry);
   if (fd === null) return null;
   try {
-    return linux.inNetns(fd, () => askNetns(host, inode));
+    return askInside(host, inode, fd, choice);
   } finally {
-    linux.close(fd);
+    host.linux.close(fd);
   }
+}
+
+function askInside(host: Host, inode: number, fd: number, choice: LinkChoice): NetnsLinks {
+  // Before its links are read, so that no change comes between.
+  host.enteredNetns(inode, fd);
+  return host.linux.inNetns(fd, () => askNetns(host, inode, choice));
 }
 
 /** Opens the namespace by the first way that still leads there. Throws KernelError when refused. */
@@ -88,14 +107,14 @@ function enter(host: Host, entry: CensusEntry): number | null {
 }
 
 /** With the thread in the namespace. Throws KernelError. */
-function askNetns(host: Host, inode: number): NetnsLinks {
+function askNetns(host: Host, inode: number, choice: LinkChoice): NetnsLinks {
   const { linux } = host;
   const route = linux.openRouteSocket();
   try {
     const ethtool = openEthtoolSocket(host);
     try {
       const cookie = linux.netnsCookie(route);
-      return { inode, cookie, devices: readDevices(host, route, ethtool) };
+      return { inode, cookie, devices: readDevices(host, route, ethtool, choice) };
     } finally {
       if (ethtool !== null) linux.close(ethtool);
     }
@@ -114,7 +133,12 @@ function openEthtoolSocket({ linux }: Host): number | null {
   }
 }
 
-function readDevices(host: Host, route: number, ethtool: number | null): DeviceLink[] {
+function readDevices(
+  host: Host,
+  route: number,
+  ethtool: number | null,
+  choice: LinkChoice,
+): DeviceLink[] {
   const { linux } = host;
   const masters = new Map<number, Master | null>();
   const masterOf = (ifindex: number): Master | null => {
@@ -127,16 +151,36 @@ function readDevices(host: Host, route: number, ethtool: number | null): DeviceL
     return master;
   };
   const devices: DeviceLink[] = [];
-  for (const driver of host.drivers()) {
-    for (const listed of linux.dumpLinks(route, driver)) {
-      const counted = countedLink(host, route, ethtool, listed);
-      if (counted === null) continue;
-      const { link, attached, disabled } = counted;
-      const master = link.master === null ? null : masterOf(link.master);
-      devices.push({ driver, link, master, attached, disabled });
-    }
+  for (const { driver, listed } of listedLinks(host, route, choice)) {
+    const counted = countedLink(host, route, ethtool, listed);
+    if (counted === null) continue;
+    const { link, attached, disabled } = counted;
+    const master = link.master === null ? null : masterOf(link.master);
+    devices.push({ driver, link, master, attached, disabled });
   }
   return devices;
+}
+
+function listedLinks(
+  { linux, drivers }: Host,
+  route: number,
+  choice: LinkChoice,
+): { driver: Driver; listed: Link }[] {
+  if (choice === 'all') {
+    return drivers().flatMap((driver) =>
+      linux.dumpLinks(route, driver).map((listed) => ({ driver, listed })),
+    );
+  }
+  const links = new Map<number, Link>();
+  const add = (link: Link | null) => {
+    if (link !== null) links.set(link.ifindex, link);
+  };
+  for (const ifindex of choice.indexes) add(linux.readLinkByIndex(route, ifindex));
+  for (const name of choice.names) add(linux.readLinkByName(route, name));
+  return [...links.values()].flatMap((listed) => {
+    const driver = drivers().find((one) => one === listed.kind);
+    return driver === undefined ? [] : [{ driver, listed }];
+  });
 }
 
 /** A device that is renamed before it is counted is looked up again, so often. */

@@ -18,11 +18,17 @@ export class QueueIds {
 
   /**
    * Names all open files of one scan: a list of files for each device key, the same key from scan to
-   * scan. Remembers them for the next one.
+   * scan. Remembers them for the next one. `keys`: the scan was of these devices only, and of all that
+   * hold them; null: of all.
    */
-  assign(devices: ReadonlyMap<string, readonly OpenFile[]>): Map<OpenFile, string> {
+  assign(
+    devices: ReadonlyMap<string, readonly OpenFile[]>,
+    keys: ReadonlySet<string> | null = null,
+  ): Map<OpenFile, string> {
     const ids = new Map<OpenFile, string>();
-    const used = new Set<string>();
+    const others =
+      keys === null ? [] : [...this.#known].filter(([, { device }]) => !keys.has(device));
+    const used = new Set(others.map(([, { id }]) => id));
     const give = (file: OpenFile, id: string) => {
       ids.set(file, id);
       used.add(id);
@@ -49,6 +55,7 @@ export class QueueIds {
         ids.set(file, id);
       }
     }
+    this.#known = new Map(others);
     this.#remember(devices, ids);
     return ids;
   }
@@ -67,7 +74,6 @@ export class QueueIds {
   }
 
   #remember(devices: ReadonlyMap<string, readonly OpenFile[]>, ids: Map<OpenFile, string>): void {
-    this.#known = new Map();
     for (const [device, files] of devices) {
       for (const file of files) {
         const id = ids.get(file)!;

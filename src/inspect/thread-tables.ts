@@ -44,7 +44,8 @@ export async function searchThreadTables(host: Host, pace: Pace): Promise<Thread
   return tables;
 }
 
-function tablesOf({ linux, procRoot }: Host, pid: number): ThreadTable[] {
+/** Of one process. */
+export function tablesOf({ linux, procRoot }: Host, pid: number): ThreadTable[] {
   const tasks = `${procRoot}/${pid}/task`;
   try {
     // A directory has a link for itself, its parent and each directory in it: here, each thread.

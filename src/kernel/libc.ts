@@ -12,14 +12,16 @@ import koffi from 'koffi';
 import { errnoName, KernelError } from './kernel-error.js';
 
 interface SyscallNumbers {
+  readonly fanotify_init: number;
+  readonly fanotify_mark: number;
   readonly getdents64: number;
   readonly kcmp: number;
   readonly statx: number;
 }
 
 const byArchitecture: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
-  x64: { getdents64: 217, kcmp: 312, statx: 332 },
-  arm64: { getdents64: 61, kcmp: 272, statx: 291 },
+  x64: { fanotify_init: 300, fanotify_mark: 301, getdents64: 217, kcmp: 312, statx: 332 },
+  arm64: { fanotify_init: 262, fanotify_mark: 263, getdents64: 61, kcmp: 272, statx: 291 },
 };
 
 const numbers = byArchitecture[process.arch];

@@ -141,7 +141,8 @@ function textAt(
   return bytes.toString(encoding, from, end === -1 || end > to ? to : end);
 }
 
-function parseLink(bytes: Buffer, start: number, end: number): Link {
+/** A link of struct ifinfomsg and its attributes, between two offsets. */
+export function parseLink(bytes: Buffer, start: number, end: number): Link {
   const ifindex = bytes.readInt32LE(start + 4);
   const up = (bytes.readUInt32LE(start + 8) & IFF_UP) !== 0;
   let name = '';

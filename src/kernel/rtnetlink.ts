@@ -14,6 +14,7 @@ const NETLINK_ROUTE = 0;
 const RTM_GETLINK = 18;
 const NLM_F_REQUEST = 0x1;
 const NLM_F_DUMP = 0x300;
+const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const NLA_F_NESTED = 0x8000;
@@ -56,7 +57,32 @@ export function dumpLinks(routeSocket: number, kind: string): Link[] {
 
 /** One link by its index, or null when there is none. Throws KernelError. */
 export function readLinkByIndex(routeSocket: number, ifindex: number): Link | null {
-  send(routeSocket, linkRequest(NLM_F_REQUEST, ifindex, null));
+  return readLink(routeSocket, linkRequest(NLM_F_REQUEST, ifindex, null));
+}
+
+/**
+ * One link by its name, which is bytes, one character (latin1) each; null when there is none. A name that
+ * is only another one of the link (IFLA_ALT_IFNAME) does not count. Throws KernelError.
+ */
+export function readLinkByName(routeSocket: number, name: string): Link | null {
+  const link = readLink(routeSocket, linkByNameRequest(name));
+  return link?.name === name ? link : null;
+}
+
+function linkByNameRequest(name: string): Buffer {
+  const length = 4 + Buffer.byteLength(name, 'latin1') + 1;
+  const request = Buffer.alloc(HEADER + IFINFOMSG + align(length));
+  request.writeUInt32LE(request.length, 0);
+  request.writeUInt16LE(RTM_GETLINK, 4);
+  request.writeUInt16LE(NLM_F_REQUEST, 6);
+  request.writeUInt16LE(length, HEADER + IFINFOMSG);
+  request.writeUInt16LE(IFLA_IFNAME, HEADER + IFINFOMSG + 2);
+  request.write(name, HEADER + IFINFOMSG + 4, 'latin1');
+  return request;
+}
+
+function readLink(routeSocket: number, request: Buffer): Link | null {
+  send(routeSocket, request);
   const { links, error } = parseLinkMessages(receive(routeSocket));
   if (error === 'ENODEV') return null;
   if (error !== null) throw new KernelError('RTM_GETLINK', error);

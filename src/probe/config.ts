@@ -1,11 +1,14 @@
 /** What the probe is told when it is started. */
 import { z } from 'zod';
+import { TRIGGERS } from '../live/triggers.js';
 
 const config = z.strictObject({
   finder: z.enum(['auto', 'proc']),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-  /** Milliseconds from the start of one scan to the start of the next. */
-  interval: z.int().min(1).default(1000),
+  /** Percent of one core that scans may take while nothing is told. */
+  scanBudget: z.number().positive().max(100),
+  /** Triggers not to use. */
+  withoutTriggers: z.array(z.enum(TRIGGERS)),
 });
 
 export type ProbeConfig = z.infer<typeof config>;

@@ -1,14 +1,12 @@
 /** The probe process: looks at the host and tells the server. It has the rights and no socket. */
 import { destination, pino } from 'pino';
-import { hostRoot, Identification } from '../identify/identification.js';
 import { procFinder } from '../inspect/find.js';
 import { HostError, thisHost, type Host } from '../inspect/host.js';
-import { Inspector } from '../inspect/inspector.js';
+import { linux } from '../inspect/linux.js';
 import { WalkWorker } from '../inspect/walk-worker.js';
 import { dieWithParent } from '../kernel/parent-death.js';
 import { parseProbeConfig } from './config.js';
-import { Difference } from './difference.js';
-import { ScanLoop } from './scan-loop.js';
+import { Observing } from './observing.js';
 import { ServerChannel } from './server-channel.js';
 
 /** How often to say that it is alive, milliseconds: the server takes longer silence for a hang. */
@@ -22,15 +20,12 @@ export async function runProbe(json: string): Promise<number> {
   // Ctrl-C goes to the whole process group: when to end is the supervisor's to say.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   dieWithParent();
-  const { logLevel, interval } = parseProbeConfig(json);
+  const { logLevel, scanBudget, withoutTriggers } = parseProbeConfig(json);
   const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
-  const host = hostOrRefusal();
+  let observing: Observing | null = null;
+  const host = hostOrRefusal((inode, fd) => observing?.enteredNetns(inode, fd));
   if (host === null) return 3;
   const finder = procFinder(WalkWorker.start());
-  const { procRoot } = host;
-  const { workloadOf, userNameOf } = new Identification({ root: hostRoot(procRoot), procRoot });
-  const inspector = new Inspector({ host, finder, workloadOf, userNameOf });
-  const difference = new Difference();
 
   return new Promise((end) => {
     // The life line: at its end the supervisor is gone.
@@ -48,24 +43,28 @@ export async function runProbe(json: string): Promise<number> {
       end(4);
     };
 
-    const loop = new ScanLoop(interval, async (answers) => {
-      const { bindings, coverage } = await inspector.scan(answers.length > 0);
-      log.debug({ took: coverage.scanDuration, bindings: bindings.length }, 'scanned');
-      const observation = difference.next(bindings, coverage);
-      await channel.send({ type: 'observation', observation, answers: [...answers] });
+    const started = new Observing({
+      host,
+      finder,
+      scanShare: scanBudget / 100,
+      withoutTriggers,
+      log,
+      tell: (observation, answers) =>
+        channel.send({ type: 'observation', observation, answers: [...answers] }),
     });
+    observing = started;
 
     const begin = () => {
       setInterval(() => {
         channel.send({ type: 'alive' }).catch(fail);
       }, ALIVE);
-      loop.run().catch(fail);
+      started.run().catch(fail);
     };
 
     const channel = new ServerChannel(
       (message) => {
         if (message.type === 'begin') begin();
-        else loop.ask(message.id);
+        else started.ask(message.id);
       },
       (error) => {
         if (error === null) end(0);
@@ -76,9 +75,9 @@ export async function runProbe(json: string): Promise<number> {
 }
 
 /** Null, after it said why, where tapmap cannot work: starting it again would not help. */
-function hostOrRefusal(): Host | null {
+function hostOrRefusal(enteredNetns: Host['enteredNetns']): Host | null {
   try {
-    return thisHost();
+    return thisHost('/proc', linux, '/sys', enteredNetns);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     process.stderr.write(`tapmap: serve: ${error.message}\n`);

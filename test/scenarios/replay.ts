@@ -16,6 +16,11 @@ export class Replay {
   #snapshot: Map<string, TapBinding> | null = null;
   #batch: Change[] = [];
 
+  /** All bindings, as of the last whole batch. */
+  bindings(): TapBinding[] {
+    return [...this.#bindings.values()];
+  }
+
   /** All bindings at that revision, by name; null when it has moved on, or is not there yet. */
   at(revision: bigint): TapBinding[] | null {
     if (this.revision !== revision) return null;

@@ -84,7 +84,7 @@ test(
     assert.ok(coverage.processesDenied > 0);
     assert.deepEqual(
       coverage.degraded.map(({ missing }) => missing),
-      ['CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'],
+      ['CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'rtnetlink'],
     );
 
     const { verdict, reasons, holders, queues } = await tapmap.binding(mine, stage.home);

@@ -63,8 +63,8 @@ export class Tapmap {
   }
 
   /** One that runs while the tests of the file do, if they run at all: `skip` is why they do not. */
-  static ofFile(skip: string | false): Tapmap {
-    const tapmap = new Tapmap({});
+  static ofFile(skip: string | false, options: TapmapOptions = {}): Tapmap {
+    const tapmap = new Tapmap(options);
     before(async () => {
       if (skip === false) await tapmap.#start();
     });

@@ -102,7 +102,12 @@ describe('the settings of serve', () => {
         isDefaultAddress: false,
       });
       assert.deepEqual(settings.socketPaths, ['/a/b']);
-      assert.deepEqual(settings.probe, { finder: 'auto', logLevel: 'error' });
+      assert.deepEqual(settings.probe, {
+        finder: 'auto',
+        logLevel: 'error',
+        scanBudget: 1,
+        withoutTriggers: [],
+      });
       for (const [text, message] of [
         ['{', /config\.json: it is not JSON/],
         ['{"listen":"unix:///a"}', /config\.json: listen: /],

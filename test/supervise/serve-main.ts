@@ -13,12 +13,14 @@ export interface ServeStart {
 
 process.title = 'tapmap serve';
 
+const PROBE = { finder: 'auto', logLevel: 'info', scanBudget: 1, withoutTriggers: [] };
+
 const start = JSON.parse(process.argv[2]!) as ServeStart;
 const path = (name: string): string => new URL(name, import.meta.url).pathname;
 const main = [...process.execArgv, path('../../src/main.ts')];
 const probe =
   start.script === null
-    ? [...main, 'probe', JSON.stringify({ finder: 'auto', logLevel: 'info' })]
+    ? [...main, 'probe', JSON.stringify(PROBE)]
     : [...process.execArgv, path('stand-in-probe.ts'), start.script];
 
 process.exitCode = await supervise({

@@ -1,0 +1,139 @@
+/**
+ * A look at a part of the host: the same steps as the look at all of it, on the processes and links of a
+ * scope, and on whatever those lead to. Holders of a link that changed are looked at, and links that a
+ * process holds; what is outside cannot have changed with them.
+ */
+import type { Attachment } from './attachment.js';
+import { confirm } from './confirm.js';
+import { noFinds } from './finds.js';
+import type { Host } from './host.js';
+import { extendCensus, type Census } from './netns-census.js';
+import { NetnsFiles } from './netns-files.js';
+import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
+import { place, type PlacedDevice, type Placement } from './place.js';
+import type { ProcessFacts } from './process-facts.js';
+import { resolveTable } from './resolve.js';
+import type { Scope } from './scope.js';
+import { tablesOf } from './thread-tables.js';
+import { walkTable, walkThreadTables } from './walk-tables.js';
+
+/** What is known of the host from the looks before. */
+export interface Known {
+  readonly census: Census;
+  /** Devices by key, as they were last placed. */
+  readonly devices: ReadonlyMap<string, PlacedDevice>;
+}
+
+export interface PartialLook {
+  /** All processes that were looked at. */
+  readonly pids: ReadonlySet<number>;
+  /** Keys of all devices that were looked at, those that are gone included. */
+  readonly keys: ReadonlySet<string>;
+  readonly namespaces: ReadonlyMap<number, NetnsLinks>;
+  readonly processes: ReadonlyMap<number, ProcessFacts>;
+  readonly placement: Placement;
+}
+
+/** Links to ask for, by namespace. */
+class Links {
+  readonly choices = new Map<number, { indexes: Set<number>; names: Set<string> }>();
+
+  of(inode: number): { indexes: Set<number>; names: Set<string> } {
+    let choice = this.choices.get(inode);
+    if (choice === undefined) {
+      choice = { indexes: new Set(), names: new Set() };
+      this.choices.set(inode, choice);
+    }
+    return choice;
+  }
+}
+
+/** Null where only a look at everything will do: a descriptor that does not tell its namespace. */
+export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook | null {
+  const files = new NetnsFiles(host);
+  try {
+    const links = new Links();
+    const pids = new Set<number>();
+    const keys = new Set<string>();
+    const attachments: Attachment[] = [];
+    const processes = new Map<number, ProcessFacts>();
+    for (const [inode, indexes] of scope.links) {
+      for (const ifindex of indexes) links.of(inode).indexes.add(ifindex);
+    }
+    let next = new Set([...scope.pids, ...takeDevices(known, links, pids, keys)]);
+    while (next.size > 0) {
+      for (const pid of next) {
+        pids.add(pid);
+        for (const attachment of resolveProcess(host, pid, files, processes)) {
+          if (attachment.deviceNetns === null) return null;
+          attachments.push(attachment);
+          links.of(attachment.deviceNetns).names.add(attachment.name);
+        }
+      }
+      next = takeDevices(known, links, pids, keys);
+    }
+    extendCensus(host, known.census, pids, files);
+    const namespaces = listLinks(host, known.census, links, files);
+    const placement = confirm(host, place(attachments, namespaces), new Map());
+    for (const { key } of placement.devices) keys.add(key);
+    return { pids, keys, namespaces, processes, placement };
+  } finally {
+    files.close();
+  }
+}
+
+/**
+ * Takes in the devices that are held by `pids` or are among `links`, by index or by name. Returns their
+ * holders that were not looked at.
+ */
+function takeDevices(
+  known: Known,
+  links: Links,
+  pids: ReadonlySet<number>,
+  keys: Set<string>,
+): Set<number> {
+  const holders = new Set<number>();
+  for (const [key, { netns, device, proven }] of known.devices) {
+    const choice = links.choices.get(netns.inode);
+    const { ifindex, name } = device.link;
+    const isChosen = choice?.indexes.has(ifindex) === true || choice?.names.has(name) === true;
+    if (!isChosen && !proven.some(({ pid }) => pids.has(pid))) continue;
+    keys.add(key);
+    links.of(netns.inode).indexes.add(ifindex);
+    for (const { pid } of proven) if (!pids.has(pid)) holders.add(pid);
+  }
+  return holders;
+}
+
+function resolveProcess(
+  host: Host,
+  pid: number,
+  files: NetnsFiles,
+  processes: Map<number, ProcessFacts>,
+): Attachment[] {
+  const { linux, procRoot } = host;
+  const walk = { linux, procRoot, targets: host.targets() };
+  const finds = noFinds();
+  walkTable(walk, pid, null, finds);
+  walkThreadTables(walk, tablesOf(host, pid), finds);
+  return finds.tables.flatMap((table) => {
+    const resolved = resolveTable(host, table, files);
+    if (resolved.process !== null) processes.set(pid, resolved.process);
+    return resolved.attachments;
+  });
+}
+
+function listLinks(
+  host: Host,
+  census: Census,
+  links: Links,
+  files: NetnsFiles,
+): Map<number, NetnsLinks> {
+  const namespaces = new Map<number, NetnsLinks>();
+  for (const [inode, choice] of links.choices) {
+    const entry = census.get(inode);
+    const answer = entry === undefined ? null : readNetnsLinks(host, entry, files, choice);
+    if (answer !== null && !('errno' in answer)) namespaces.set(inode, answer);
+  }
+  return namespaces;
+}
