@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildBpf, isBpfBuilt } from './bpf.mjs';
 import { limitsOfServing, limitsOfTesting } from './limits.mjs';
 
 const OLDEST_NODE = [20, 19];
@@ -96,9 +97,17 @@ function build() {
   utimesSync(STAMP, start, start);
 }
 
+/** Without a compiler, or libbpf's headers, open files are found by walking /proc. */
+function buildBpfIfPossible() {
+  const failure = buildBpf();
+  if (failure === null || failure.missing) return;
+  say(`bpf/ does not compile, so open files are found by walking /proc:\n${failure.message}`);
+}
+
 const purpose = process.argv[2];
 if (purpose !== 'serve' && purpose !== 'test') fail('usage: node tools/ready.mjs serve|test');
 checkPlatform();
 if (!isInstalled()) npm('installing packages', 'ci', '--no-progress', '--loglevel=error');
 if (!isBuilt()) build();
+if (!isBpfBuilt()) buildBpfIfPossible();
 for (const limit of purpose === 'serve' ? limitsOfServing() : limitsOfTesting()) say(limit);

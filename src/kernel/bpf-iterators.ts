@@ -1,0 +1,230 @@
+/**
+ * Open files and tasks as BPF iterators tell them: bpf/finder.bpf.c, whose records these are. The
+ * kernel filters, so that only what is asked for comes out: one read(2) for thousands of descriptors.
+ */
+import { read as readCallback, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { close } from './descriptor.js';
+import { KernelError } from './kernel-error.js';
+import { BpfObject, openIteration } from './libbpf.js';
+import type { NsfsDevice } from './netns.js';
+
+/** Built by `npm run build:bpf`; the same place seen from the sources and from what is built. */
+export const BPF_OBJECT = fileURLToPath(new URL('../../dist/bpf/finder.bpf.o', import.meta.url));
+
+/** The device that a file is attached to, read from the kernel's own structures. */
+export interface KernelAttachment {
+  /** Inode of the network namespace that the device is in. */
+  readonly netns: number;
+  /** Cookie of that namespace, in decimal; null where the kernel has none. */
+  readonly netnsCookie: string | null;
+  readonly ifindex: number;
+  /** Its bytes, one character (latin1) each. */
+  readonly name: string;
+  /** Layer 2 rather than layer 3. */
+  readonly tap: boolean;
+  readonly detached: boolean;
+  /** Inode of the network namespace in which the file was opened. */
+  readonly openedNetns: number;
+}
+
+/** What the kernel's own structures say of an open file. */
+export interface KernelSight {
+  /** Tells open files apart while they are open. */
+  readonly file: bigint;
+  /** Of the process: clock ticks since boot, as field 22 of /proc/PID/stat. */
+  readonly startTime: number;
+  /** Null when it is attached to none; undefined when that is not known. */
+  readonly attachment: KernelAttachment | null | undefined;
+}
+
+/** A descriptor of a device node that was looked for, or of a namespace. */
+export interface OpenFileRecord {
+  readonly pid: number;
+  /** Thread whose table it is in; the process itself unless the table is the thread's own. */
+  readonly tid: number;
+  readonly fd: number;
+  /** Tells descriptor tables apart while they live. */
+  readonly table: bigint;
+  /** Device number of the node; null for a namespace. */
+  readonly device: { readonly major: number; readonly minor: number } | null;
+  readonly sight: KernelSight;
+  /** Of the node, or of the namespace. */
+  readonly inode: number;
+}
+
+/** A process, or a thread of it that is in other namespaces. */
+export interface TaskRecord {
+  readonly pid: number;
+  readonly tid: number;
+  /** Inodes; null when it has none any more. */
+  readonly netns: number | null;
+  readonly mountNamespace: number | null;
+}
+
+/** As in FdTargets of proc-fd.ts. */
+export interface OpenFileTargets {
+  readonly major: number;
+  readonly minor: number;
+  readonly majors: readonly number[];
+  readonly nsfs: NsfsDevice;
+}
+
+const read = promisify(readCallback);
+
+/** The kernel hands out 8 pages at a time at most (bpf_iter_prepare of kernel/bpf/bpf_iter.c). */
+const CHUNK = 64 * 1024;
+
+export class BpfIterators {
+  readonly #object: BpfObject;
+  readonly #files: number;
+  readonly #tasks: number;
+
+  private constructor(object: BpfObject) {
+    this.#object = object;
+    this.#files = object.attachIterator('find_files');
+    this.#tasks = object.attachIterator('find_tasks');
+  }
+
+  /**
+   * Loads the object `file` into the kernel. Throws KernelError as BpfObject.load does, and the error of node:fs
+   * when the file cannot be read.
+   */
+  static load(file = BPF_OBJECT): BpfIterators {
+    const object = BpfObject.load(readFileSync(file));
+    try {
+      return new BpfIterators(object);
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+  }
+
+  /** Every open file that is wanted, of all tasks of this pid namespace. Throws KernelError. */
+  async openFiles(targets: OpenFileTargets): Promise<OpenFileRecord[]> {
+    this.#object.setVariables(encodeTargets(targets));
+    return parseOpenFiles(await iterate(this.#files));
+  }
+
+  /** Every process of this pid namespace. Throws KernelError. */
+  async tasks(): Promise<TaskRecord[]> {
+    return parseTasks(await iterate(this.#tasks));
+  }
+
+  close(): void {
+    this.#object.close();
+  }
+}
+
+/** Reads one iteration to its end, not on this thread: it takes as long as there are files. */
+async function iterate(linkFd: number): Promise<Buffer> {
+  const fd = openIteration(linkFd);
+  try {
+    const chunks: Buffer[] = [];
+    while (true) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const length = await readChunk(fd, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+async function readChunk(fd: number, chunk: Buffer): Promise<number> {
+  while (true) {
+    try {
+      const { bytesRead } = await read(fd, chunk, 0, chunk.length, null);
+      return bytesRead;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      // A million files without one to tell of (MAX_ITER_OBJECTS): it goes on where it is.
+      if (code !== 'EAGAIN') throw new KernelError('read of a BPF iterator', code);
+    }
+  }
+}
+
+// MINORBITS of include/linux/kdev_t.h
+const MINOR_BITS = 20;
+const MINOR_MASK = (1 << MINOR_BITS) - 1;
+const MAJORS = 4;
+
+function encodeTargets({ major, minor, majors, nsfs }: OpenFileTargets): Buffer {
+  if (majors.length > MAJORS) throw new RangeError(`more than ${MAJORS} drivers`);
+  const bytes = Buffer.alloc((2 + MAJORS) * 4);
+  bytes.writeUInt32LE(((major << MINOR_BITS) | minor) >>> 0, 0);
+  bytes.writeUInt32LE(((nsfs.major << MINOR_BITS) | nsfs.minor) >>> 0, 4);
+  majors.forEach((one, i) => bytes.writeUInt32LE(one, 8 + i * 4));
+  return bytes;
+}
+
+const OPEN_FILE_SIZE = 88;
+const NAME = 72;
+const IFNAMSIZ = 16;
+/** Nanoseconds of a clock tick of /proc: USER_HZ is 100 on both architectures. */
+const TICK = 10_000_000n;
+
+const KNOWN = 1;
+const ATTACHED = 2;
+const TAP = 4;
+const DETACHED = 8;
+
+export function parseOpenFiles(bytes: Buffer): OpenFileRecord[] {
+  return recordsOf(bytes, OPEN_FILE_SIZE, (at) => {
+    const device = bytes.readUInt32LE(at + 44);
+    return {
+      table: bytes.readBigUInt64LE(at),
+      inode: Number(bytes.readBigUInt64LE(at + 16)),
+      pid: bytes.readUInt32LE(at + 32),
+      tid: bytes.readUInt32LE(at + 36),
+      fd: bytes.readUInt32LE(at + 40),
+      sight: {
+        file: bytes.readBigUInt64LE(at + 8),
+        startTime: Number(bytes.readBigUInt64LE(at + 24) / TICK),
+        attachment: attachmentAt(bytes, at),
+      },
+      device: device === 0 ? null : { major: device >>> MINOR_BITS, minor: device & MINOR_MASK },
+    };
+  });
+}
+
+function attachmentAt(bytes: Buffer, at: number): KernelAttachment | null | undefined {
+  const flags = bytes.readUInt32LE(at + 68);
+  if ((flags & KNOWN) === 0) return undefined;
+  if ((flags & ATTACHED) === 0) return null;
+  const cookie = bytes.readBigUInt64LE(at + 48);
+  const name = bytes.subarray(at + NAME, at + NAME + IFNAMSIZ);
+  const end = name.indexOf(0);
+  return {
+    netns: bytes.readUInt32LE(at + 56),
+    netnsCookie: cookie === 0n ? null : cookie.toString(),
+    ifindex: bytes.readUInt32LE(at + 64),
+    name: name.toString('latin1', 0, end === -1 ? IFNAMSIZ : end),
+    tap: (flags & TAP) !== 0,
+    detached: (flags & DETACHED) !== 0,
+    openedNetns: bytes.readUInt32LE(at + 60),
+  };
+}
+
+const TASK_SIZE = 16;
+
+export function parseTasks(bytes: Buffer): TaskRecord[] {
+  const inodeAt = (at: number) => bytes.readUInt32LE(at) || null;
+  return recordsOf(bytes, TASK_SIZE, (at) => ({
+    pid: bytes.readUInt32LE(at),
+    tid: bytes.readUInt32LE(at + 4),
+    netns: inodeAt(at + 8),
+    mountNamespace: inodeAt(at + 12),
+  }));
+}
+
+/** Throws RangeError when the bytes are no whole number of records. */
+function recordsOf<T>(bytes: Buffer, size: number, recordAt: (at: number) => T): T[] {
+  if (bytes.length % size !== 0) {
+    throw new RangeError(`${bytes.length} bytes are no whole number of records of ${size}`);
+  }
+  return Array.from({ length: bytes.length / size }, (_, i) => recordAt(i * size));
+}
