@@ -53,7 +53,6 @@ export function serveSettings(
   const known = { ...(config === undefined ? {} : readSettings(config)), ...given };
   const logLevel = known.logLevel ?? 'info';
   const finder = known.finder ?? 'auto';
-  if (finder === 'bpf') throw new CommandError('USAGE', '--finder bpf: it is not there yet');
   const listen = known.listen ?? [fallback(env, uid)];
   const socketPaths = listen.flatMap((text) => {
     const address = parsed(text);

@@ -17,7 +17,11 @@ export function abilities(host: Host): Ability[] {
   return [...capabilityAbilities(effective), ...kernelAbilities(host, effective)];
 }
 
-const capabilities: Record<Capability, { purpose: string; cost: string }> = {
+/** Those of the BPF finder are told with it. */
+const capabilities: Record<
+  Exclude<Capability, 'CAP_BPF' | 'CAP_PERFMON'>,
+  { purpose: string; cost: string }
+> = {
   CAP_SYS_PTRACE: {
     purpose: 'look at open files of other users’ processes, and copy them',
     cost: 'devices that other users’ processes may hold are UNKNOWN',
@@ -37,7 +41,7 @@ const capabilities: Record<Capability, { purpose: string; cost: string }> = {
 };
 
 function capabilityAbilities(effective: ReadonlySet<Capability>): Ability[] {
-  return (Object.keys(capabilities) as Capability[]).map((name) => ({
+  return (Object.keys(capabilities) as (keyof typeof capabilities)[]).map((name) => ({
     name,
     ...capabilities[name],
     available: effective.has(name),

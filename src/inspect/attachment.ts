@@ -1,3 +1,5 @@
+import type { KernelSight } from '../kernel/bpf-iterators.js';
+import type { Evidence } from '../model/holder.js';
 import type { Driver } from './host.js';
 
 /** A descriptor, as the finder saw it. */
@@ -28,6 +30,15 @@ export interface Attachment extends Slot {
   readonly deviceNetns: number | null;
   /** Inode of the network namespace in which the node was opened, or null. */
   readonly openedNetns: number | null;
+  /** NAME as long as `deviceNetns` is null. */
+  readonly evidence: Evidence;
+  /** What the finder read of the file in the kernel's structures; null from one that does not. */
+  readonly sight: KernelSight | null;
+}
+
+/** Names a slot of one moment. */
+export function tableSlot({ pid, tid, fd }: Omit<Slot, 'startTime'>): string {
+  return `${pid}.${tid ?? ''}.${fd}`;
 }
 
 /** Names a slot, to compare it from scan to scan. */

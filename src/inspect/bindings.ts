@@ -111,14 +111,14 @@ function processOf(facts: ProcessFacts, { book, userNameOf }: BindingSources): P
 }
 
 function fdOf(attachment: Attachment, queue: string, sources: BindingSources): HolderFd {
-  const { fd, tid, detached, openedNetns, deviceNetns } = attachment;
+  const { fd, tid, detached, openedNetns, evidence } = attachment;
   return {
     fd,
     tid,
     queue,
     detached,
     openedIn: openedNetns === null ? null : sources.book.get(openedNetns),
-    evidence: deviceNetns === null ? 'NAME' : 'IOCTL',
-    candidates: deviceNetns === null ? (sources.candidates.get(attachment) ?? 0) : 0,
+    evidence,
+    candidates: evidence === 'NAME' ? (sources.candidates.get(attachment) ?? 0) : 0,
   };
 }

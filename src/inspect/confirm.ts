@@ -3,27 +3,42 @@
  * long as it is that device's. A device that was renamed, moved or deleted since is not confirmed,
  * and neither is one that another took the name of.
  */
+import { isDeepStrictEqual } from 'node:util';
+import type { KernelSight } from '../kernel/bpf-iterators.js';
 import { isKernelError } from '../kernel/kernel-error.js';
-import type { Attachment } from './attachment.js';
+import { tableSlot, type Attachment } from './attachment.js';
+import type { Finds } from './finds.js';
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import { withPinnedProcess } from './pinned-process.js';
 import type { Placement } from './place.js';
 import { nodesOfName, readTapNodes, type TapNodes } from './tap-nodes.js';
 
+/** Whether there are files that only the finder can tell of: then it has to look a second time. */
+export function needsFinder({ devices }: Placement): boolean {
+  return devices.some(({ proven }) => proven.some(({ evidence }) => evidence === 'BPF'));
+}
+
 /**
  * What is not confirmed comes to `unplaced`. `tapNodes` are those that devices of macvtap and ipvtap
- * files were told by.
+ * files were told by; `again` is what the finder found since, where that is needed.
  */
-export function confirm(host: Host, placement: Placement, tapNodes: TapNodes): Placement {
+export function confirm(
+  host: Host,
+  placement: Placement,
+  tapNodes: TapNodes,
+  again: Finds | null,
+): Placement {
   const { devices, unplaced } = placement;
   const asked = devices.flatMap(({ proven }) => proven);
   const confirmed = new Set<Attachment>();
-  for (const table of byTable(asked)) {
+  for (const table of byTable(asked.filter(({ evidence }) => evidence !== 'BPF'))) {
     for (const attachment of stillAttached(host, table)) confirmed.add(attachment);
   }
   const changed = changedNodes(host, [...confirmed], tapNodes);
   for (const attachment of changed) confirmed.delete(attachment);
+  const seen = asked.filter(({ evidence }) => evidence === 'BPF');
+  for (const attachment of seenAgain(seen, again)) confirmed.add(attachment);
   return {
     ...placement,
     devices: devices.map((device) =>
@@ -33,6 +48,17 @@ export function confirm(host: Host, placement: Placement, tapNodes: TapNodes): P
     ),
     unplaced: [...unplaced, ...asked.filter((attachment) => !confirmed.has(attachment))],
   };
+}
+
+/** Those of which the kernel's structures say the same as before. */
+function seenAgain(attachments: readonly Attachment[], again: Finds | null): Attachment[] {
+  const sights = new Map<string, KernelSight | undefined>();
+  for (const { pid, tid, devices } of again?.tables ?? []) {
+    for (const { fd, sight } of devices) sights.set(tableSlot({ pid, tid, fd }), sight);
+  }
+  return attachments.filter((attachment) =>
+    isDeepStrictEqual(sights.get(tableSlot(attachment)), attachment.sight),
+  );
 }
 
 /** Descriptors of one table stand together, so that each process is pinned once. */

@@ -1,16 +1,22 @@
 /** Finds every descriptor of a tun, macvtap or ipvtap node, whatever path the node has. */
-import type { FinderKind } from '../model/coverage.js';
+import type { Degradation, FinderKind } from '../model/coverage.js';
 import { merged, noFinds, type Finds } from './finds.js';
 import type { Host } from './host.js';
 import type { Pace } from './pace.js';
-import type { ThreadTable } from './thread-tables.js';
+import { ThreadTables } from './thread-tables.js';
 import { walkTable, walkThreadTables } from './walk-tables.js';
 import type { WalkWorker } from './walk-worker.js';
 
 export interface Finder {
+  /** As of the last search. */
   readonly kind: FinderKind;
-  /** Looks at the table of every process, and at those of `threads`. */
-  readonly find: (host: Host, threads: readonly ThreadTable[], pace: Pace) => Promise<Finds>;
+  /** Why it is this one and not a better one; empty when it is what was asked for. */
+  readonly degraded: readonly Degradation[];
+  /**
+   * Looks at the tables of every process, and of threads that have their own. `thoroughly`: such
+   * threads are searched for again, if that is anything that the finder does not always do.
+   */
+  readonly find: (host: Host, pace: Pace, thoroughly: boolean) => Promise<Finds>;
 }
 
 /**
@@ -18,10 +24,13 @@ export interface Finder {
  * Two threads of one process walk nearly twice as fast, as the kernel shares no lock between tables.
  */
 export function procFinder(worker: WalkWorker | null): Finder {
+  const threadTables = new ThreadTables();
   return {
     kind: 'PROC',
-    async find(host, threads, pace) {
+    degraded: [],
+    async find(host, pace, thoroughly) {
       const { linux, procRoot, ownPid } = host;
+      const threads = await threadTables.current(host, pace, thoroughly);
       const walk = { linux, procRoot, targets: host.targets() };
       const pids = linux.listNumbers(procRoot).filter((pid) => pid !== ownPid);
       const { own, others } = worker === null ? { own: pids, others: [] } : halves(pids);

@@ -1,12 +1,22 @@
 /** What finders find. */
+import type { KernelSight, TaskRecord } from '../kernel/bpf-iterators.js';
 import type { FdFinds } from '../kernel/proc-fd.js';
+
+/** A descriptor of a device node. */
+export interface DeviceFind {
+  readonly fd: number;
+  readonly major: number;
+  readonly minor: number;
+  /** What the kernel's structures say of the file, from a finder that reads them. */
+  readonly sight?: KernelSight;
+}
 
 /** A descriptor table with descriptors of interest. */
 export interface TableFinds {
   readonly pid: number;
   /** Thread whose own table it is; null for the table of the process. */
   readonly tid: number | null;
-  readonly devices: FdFinds['devices'];
+  readonly devices: DeviceFind[];
   readonly hidingPlaces: FdFinds['hidingPlaces'];
 }
 
@@ -18,13 +28,15 @@ export interface Finds {
   readonly seen: number[];
   /** Processes that may not be looked at, with the symbolic errno. */
   readonly denied: Map<number, string>;
+  /** Namespaces of all processes that were seen; null from a finder that does not tell. */
+  readonly tasks: readonly TaskRecord[] | null;
 }
 
 /** How many ways into a namespace to remember, should the first ones be gone when they are needed. */
 export const WAYS = 3;
 
 export function noFinds(): Finds {
-  return { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map() };
+  return { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map(), tasks: null };
 }
 
 export function addNamespaceFile({ namespaceFiles }: Finds, inode: number, path: string): void {
@@ -40,6 +52,7 @@ export function merged(a: Finds, b: Finds): Finds {
     namespaceFiles: new Map(a.namespaceFiles),
     seen: [...a.seen, ...b.seen].sort((one, other) => one - other),
     denied: new Map([...a.denied, ...b.denied]),
+    tasks: null,
   };
   for (const [inode, paths] of b.namespaceFiles) {
     for (const path of paths) addNamespaceFile(both, inode, path);

@@ -1,7 +1,7 @@
 /**
  * Scans the host again and again. What it remembers from scan to scan is only what a scan cannot see
- * by itself: which open file is which, which threads have a table of their own, and which mismatch
- * between count and findings was already looked at twice.
+ * by itself: which open file is which, and which mismatch between count and findings was already looked
+ * at twice.
  */
 import type { Binding } from '../model/binding.js';
 import { DENIED_DETAILS_MAX, type Coverage, type Degradation } from '../model/coverage.js';
@@ -20,7 +20,6 @@ import type { OpenFile } from './open-files.js';
 import type { ProcessFacts } from './process-facts.js';
 import { QueueIds } from './queue-ids.js';
 import type { Scope } from './scope.js';
-import { ThreadTables } from './thread-tables.js';
 
 export interface Scan {
   readonly bindings: Binding[];
@@ -50,7 +49,6 @@ const LOOKS = 3;
 
 export class Inspector {
   readonly #queueIds = new QueueIds();
-  readonly #threadTables = new ThreadTables();
   readonly #degraded: readonly Degradation[];
   readonly #missingQueues: MissingQueues;
   #unsettled: ReadonlySet<string> = new Set<string>();
@@ -139,7 +137,7 @@ export class Inspector {
     const { host, finder } = this.options;
     let before = this.#unsettled;
     for (let attempt = 1; ; attempt++) {
-      const seen = await look(host, finder, this.#threadTables, thoroughly || attempt > 1);
+      const seen = await look(host, finder, thoroughly || attempt > 1);
       const accounts = accountFor(host, seen.placement, seen.finds.denied.size);
       const unsettled = unsettledOf(accounts);
       const isKnown = [...unsettled].every((signature) => before.has(signature));
@@ -162,14 +160,14 @@ export class Inspector {
       .map(([inode, errno]) => ({ inode, errno }))
       .sort((a, b) => a.inode - b.inode);
     return {
-      processesSeen: finds.seen.length,
+      processesSeen: finds.seen.filter((pid) => !finds.denied.has(pid)).length,
       processesDenied: deniedProcesses.length,
       deniedProcesses: deniedProcesses.slice(0, DENIED_DETAILS_MAX),
       netnsSeen: namespaces.size,
       netnsDenied: deniedNetns.length,
       deniedNetns: deniedNetns.slice(0, DENIED_DETAILS_MAX),
       finder: this.options.finder.kind,
-      degraded: this.#degraded,
+      degraded: [...this.#degraded, ...this.options.finder.degraded],
       unattachedFds: unattached,
       scanTime,
       scanDuration,

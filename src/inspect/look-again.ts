@@ -74,7 +74,7 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
     }
     extendCensus(host, known.census, pids, files);
     const namespaces = listLinks(host, known.census, links, files);
-    const placement = confirm(host, place(attachments, namespaces), new Map());
+    const placement = confirm(host, place(attachments, namespaces), new Map(), null);
     for (const { key } of placement.devices) keys.add(key);
     return { pids, keys, namespaces, processes, placement };
   } finally {

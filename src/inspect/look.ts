@@ -1,6 +1,6 @@
 /** One look at the host: find, resolve, take the census, list links, place, ask again. No verdicts. */
 import type { Attachment } from './attachment.js';
-import { confirm } from './confirm.js';
+import { confirm, needsFinder } from './confirm.js';
 import type { Finder } from './find.js';
 import type { Finds } from './finds.js';
 import type { Host } from './host.js';
@@ -12,7 +12,6 @@ import { place, type Placement } from './place.js';
 import type { ProcessFacts } from './process-facts.js';
 import { resolveTable } from './resolve.js';
 import { readTapNodes } from './tap-nodes.js';
-import type { ThreadTables } from './thread-tables.js';
 
 export interface Look {
   readonly finds: Finds;
@@ -28,17 +27,11 @@ export interface Look {
 }
 
 /** `thoroughly`: threads that may have a table of their own are searched for again. */
-export async function look(
-  host: Host,
-  finder: Finder,
-  threadTables: ThreadTables,
-  thoroughly: boolean,
-): Promise<Look> {
+export async function look(host: Host, finder: Finder, thoroughly: boolean): Promise<Look> {
   const pace = new Pace();
   const files = new NetnsFiles(host);
   try {
-    const threads = await threadTables.current(host, pace, thoroughly);
-    const finds = await finder.find(host, threads, pace);
+    const finds = await finder.find(host, pace, thoroughly);
     const attachments: Attachment[] = [];
     const processes = new Map<number, ProcessFacts>();
     let unattached = 0;
@@ -46,7 +39,7 @@ export async function look(
       await pace.rest();
       const resolved = resolveTable(host, table, files);
       for (const attachment of resolved.attachments) attachments.push(attachment);
-      if (resolved.process !== null) processes.set(table.pid, resolved.process);
+      if (resolved.process !== null) processes.set(table.pid, inNetnsOf(resolved.process, finds));
       unattached += resolved.unattached;
       if (resolved.refused !== null) finds.denied.set(table.pid, resolved.refused);
     }
@@ -60,10 +53,25 @@ export async function look(
       if ('errno' in answer) netnsDenied.set(answer.inode, answer.errno);
       else namespaces.set(answer.inode, answer);
     }
+    for (const { deviceNetns, sight } of attachments) {
+      const netns = deviceNetns === null ? sight?.attachment?.netns : undefined;
+      // Its device is known to be there, and there is no way in.
+      if (netns === undefined || namespaces.has(netns) || netnsDenied.has(netns)) continue;
+      netnsDenied.set(netns, 'ENOENT');
+    }
     const tapNodes = readTapNodes(host, attachments);
-    const placement = confirm(host, place(attachments, namespaces, tapNodes), tapNodes);
+    const placed = place(attachments, namespaces, tapNodes);
+    const again = needsFinder(placed) ? await finder.find(host, pace, false) : null;
+    const placement = confirm(host, placed, tapNodes, again);
     return { finds, census, namespaces, netnsDenied, processes, unattached, placement };
   } finally {
     files.close();
   }
+}
+
+/** With the namespace that the finder saw it in, where /proc does not show it. */
+function inNetnsOf(process: ProcessFacts, { tasks }: Finds): ProcessFacts {
+  if (process.netnsInode !== null || tasks === null) return process;
+  const task = tasks.find(({ tid }) => tid === process.pid);
+  return { ...process, netnsInode: task?.netns ?? null };
 }

@@ -2,6 +2,7 @@
  * All network namespaces that there is a way into: those of processes and threads, bind mounts in
  * every mount namespace, namespace files that processes hold open, and those that tun files lead to.
  */
+import type { TaskRecord } from '../kernel/bpf-iterators.js';
 import type { NetnsFile } from '../kernel/netns.js';
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
@@ -36,9 +37,13 @@ export async function takeCensus(
   const own = `${host.procRoot}/${host.ownPid}`;
   const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
   entryOf(census, host.ownNetns);
-  for (const pid of finds.seen) {
-    await pace.rest();
-    countProcess(host, census, mountNamespaces, pid);
+  if (finds.tasks !== null) {
+    await countTasks(host, census, mountNamespaces, finds.tasks, pace);
+  } else {
+    for (const pid of finds.seen) {
+      await pace.rest();
+      countProcess(host, census, mountNamespaces, pid);
+    }
   }
   for (const [mountNamespace, directories] of mountNamespaces) {
     await pace.rest();
@@ -85,6 +90,39 @@ function entryOf(census: Census, inode: number): CensusEntry {
     census.set(inode, entry);
   }
   return entry;
+}
+
+/** From what the finder knows of them already: only the ways that are remembered are tried. */
+async function countTasks(
+  host: Host,
+  census: Census,
+  mountNamespaces: MountNamespaces,
+  tasks: readonly TaskRecord[],
+  pace: Pace,
+): Promise<void> {
+  const closed = new Map<number, number>();
+  for (const { pid, tid, netns, mountNamespace } of tasks) {
+    await pace.rest();
+    const process = `${host.procRoot}/${pid}`;
+    const directory = tid === pid ? process : `${process}/task/${tid}`;
+    if (netns !== null) {
+      const { pids, files } = entryOf(census, netns);
+      if ((tid === pid ? pids : files).length < WAYS) {
+        const path = `${directory}/ns/net`;
+        if (namespaceAt(host, path) !== netns) closed.set(netns, pid);
+        else if (tid === pid) pids.push(pid);
+        else files.push({ root: null, path });
+      }
+    }
+    if (mountNamespace !== null && (mountNamespaces.get(mountNamespace)?.length ?? 0) < WAYS) {
+      countMountNamespace(host, mountNamespaces, directory);
+    }
+  }
+  // Where all processes are closed to us, one of them is kept: to be refused is an answer, too.
+  for (const [netns, pid] of closed) {
+    const { pids, files } = entryOf(census, netns);
+    if (pids.length + files.length === 0) pids.push(pid);
+  }
 }
 
 function countProcess(

@@ -35,7 +35,23 @@ export function groupByOpenFile(host: Host, attachments: readonly Attachment[]):
   } finally {
     for (const { copy } of ordered) host.linux.close(copy);
   }
-  const files = ordered.map(({ file }) => file);
+  return sorted(
+    ordered.map(({ file }) => file),
+    untold,
+  );
+}
+
+/** Puts what could not be compared to the files that the finder saw it to be of, where it did. */
+function sorted(files: OpenFile[], uncompared: readonly Attachment[]): OpenFiles {
+  const untold: Attachment[] = [];
+  for (const attachment of uncompared) {
+    const seen = attachment.sight?.file;
+    const file = files.find((one) => seen !== undefined && seenAs(one) === seen);
+    if (file !== undefined) file.push(attachment);
+    else if (seen !== undefined && !files.some((one) => seenAs(one) === undefined)) {
+      files.push([attachment]);
+    } else untold.push(attachment);
+  }
   const [alone] = untold;
   if (alone !== undefined && files.length === 0 && untold.length === 1) {
     return { files: [[alone]], untold: [] };
@@ -56,15 +72,24 @@ export function withAtMost({ files, untold }: OpenFiles, most: number | null): O
   return { files: [[...(files[0] ?? []), ...untold]], untold: [] };
 }
 
+function seenAs([first]: OpenFile): bigint | undefined {
+  return first?.sight?.file;
+}
+
 function copyOf(host: Host, attachment: Attachment): number | 'gone' | 'refused' {
   const { linux } = host;
   const { pid, tid, fd, startTime } = attachment;
+  const made: number[] = [];
   try {
-    return (
-      withPinnedProcess(host, pid, tid, (process) =>
-        process.stat.startTime === startTime ? linux.pidfdGetfd(process.pidfd, fd) : 'gone',
-      ) ?? 'gone'
-    );
+    const stood = withPinnedProcess(host, pid, tid, (process) => {
+      if (process.stat.startTime === startTime) made.push(linux.pidfdGetfd(process.pidfd, fd));
+    });
+    const [copy] = made;
+    if (copy === undefined) return 'gone';
+    if (stood !== null) return copy;
+    // It ended right after the copy was made.
+    linux.close(copy);
+    return 'gone';
   } catch (error) {
     if (isGone(error)) return 'gone';
     if (isRefused(error) || isKernelError(error, 'EINVAL')) return 'refused';

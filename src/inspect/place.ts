@@ -1,4 +1,5 @@
 /** Puts descriptors to the devices that they are attached to. Pure. */
+import type { KernelAttachment } from '../kernel/bpf-iterators.js';
 import type { Attachment } from './attachment.js';
 import type { DeviceLink, NetnsLinks } from './netns-links.js';
 import { nodesOfName, tapCandidates, type TapCandidates, type TapNodes } from './tap-nodes.js';
@@ -29,6 +30,7 @@ export function place(
 ): Placement {
   const devices: PlacedDevice[] = [];
   const byNetnsAndName = new Map<string, PlacedDevice>();
+  const byNetnsAndIndex = new Map<string, PlacedDevice>();
   const byName = new Map<string, PlacedDevice[]>();
   for (const netns of namespaces.values()) {
     for (const device of netns.devices) {
@@ -37,6 +39,7 @@ export function place(
       const placed: PlacedDevice = { key, netns, device, proven: [], nameOnly: [] };
       devices.push(placed);
       byNetnsAndName.set(`${netns.inode}/${name}`, placed);
+      byNetnsAndIndex.set(`${netns.inode}/${ifindex}`, placed);
       const sameName = byName.get(name);
       if (sameName === undefined) byName.set(name, [placed]);
       else sameName.push(placed);
@@ -45,9 +48,22 @@ export function place(
   const unplaced: Attachment[] = [];
   const unlisted = new Map<Attachment, number>();
   for (const attachment of attachments) {
-    const { deviceNetns, name } = attachment;
+    const { deviceNetns, name, sight } = attachment;
     if (deviceNetns === null) {
       const candidates = candidatesOf(attachment, byName.get(name) ?? [], tapNodes);
+      const only = theOnlyOne(candidates);
+      if (only !== null) {
+        only.proven.push({ ...attachment, deviceNetns: only.netns.inode, evidence: 'IOCTL' });
+        continue;
+      }
+      if (sight?.attachment) {
+        const { netns, ifindex } = sight.attachment;
+        const device = byNetnsAndIndex.get(`${netns}/${ifindex}`);
+        if (device !== undefined && isSeenOn(sight.attachment, attachment, device)) {
+          device.proven.push({ ...attachment, deviceNetns: netns, evidence: 'BPF' });
+        } else if (namespaces.has(netns)) unplaced.push(attachment);
+        continue;
+      }
       const outcome = putToCandidates(attachment, candidates);
       if (outcome === 'unplaced') unplaced.push(attachment);
       else if (outcome > 0) unlisted.set(attachment, outcome);
@@ -79,18 +95,30 @@ function candidatesOf(
   return candidates === null ? null : { ...candidates, areAll: true };
 }
 
+/** The one device of the host that it can belong to. */
+function theOnlyOne(candidates: Candidates): PlacedDevice | null {
+  if (candidates === null || !candidates.areAll || candidates.unlisted > 0) return null;
+  const [only, ...others] = candidates.listed;
+  return only === undefined || others.length > 0 ? null : only;
+}
+
+/** Whether the device that the kernel's structures tell of is this one, and still called so. */
+function isSeenOn(
+  seen: KernelAttachment,
+  attachment: Attachment,
+  { netns, device }: PlacedDevice,
+): boolean {
+  const { netnsCookie, name } = seen;
+  // The namespace of that inode may be a later one by now.
+  if (netnsCookie !== null && netns.cookie !== null && netnsCookie !== netns.cookie) return false;
+  return name === device.link.name && fits(attachment, device);
+}
+
 /** Says how many devices it may belong to that are not listed. */
 function putToCandidates(attachment: Attachment, candidates: Candidates): number | 'unplaced' {
   if (candidates === null) return 'unplaced';
   const { listed, unlisted, areAll } = candidates;
-  const [only] = listed;
-  if (areAll && unlisted === 0) {
-    if (only === undefined) return 'unplaced';
-    if (listed.length === 1) {
-      only.proven.push({ ...attachment, deviceNetns: only.netns.inode });
-      return 0;
-    }
-  }
+  if (areAll && unlisted === 0 && listed.length === 0) return 'unplaced';
   for (const device of listed) device.nameOnly.push(attachment);
   return unlisted;
 }

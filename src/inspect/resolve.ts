@@ -2,7 +2,7 @@
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { TunInterface } from '../kernel/tun.js';
 import type { Attachment, Slot } from './attachment.js';
-import type { TableFinds } from './finds.js';
+import type { DeviceFind, TableFinds } from './finds.js';
 import type { Driver, Host } from './host.js';
 import { isGone, isRefused, isUnanswered } from './kernel-answers.js';
 import type { NetnsFiles } from './netns-files.js';
@@ -23,7 +23,9 @@ export interface ResolvedTable {
 
 const NOTHING: ResolvedTable = { attachments: [], unattached: 0, refused: null, process: null };
 
-type Outcome = Attachment | 'unattached' | 'gone' | { readonly refused: string };
+/** What the file tells of itself. */
+type Told = Omit<Attachment, 'evidence' | 'sight'>;
+type Outcome = Told | 'unattached' | 'gone' | { readonly refused: string };
 
 /** A process that ends meanwhile has no descriptors: nothing is told of it. */
 export function resolveTable(host: Host, table: TableFinds, files: NetnsFiles): ResolvedTable {
@@ -48,8 +50,8 @@ function resolveIn(
   files: NetnsFiles,
 ): ResolvedTable {
   if (isOtherProbe(host, process)) return NOTHING;
-  return collect(host, process, table, (slot, driver, major, minor) =>
-    resolveDescriptor(host, process, slot, { driver, major, minor }, files),
+  return collect(host, process, table, (slot, driver, find) =>
+    resolveDescriptor(host, process, slot, driver, find, files),
   );
 }
 
@@ -60,8 +62,8 @@ function resolveByName(host: Host, table: TableFinds): ResolvedTable {
   try {
     const stat = linux.readPidStat(directory);
     const process = { pid: table.pid, stat, directory };
-    const resolved = collect(host, process, table, (slot, driver) =>
-      nameOnly(host, directory, slot, driver),
+    const resolved = collect(host, process, table, (slot, driver, { sight }) =>
+      withoutCopy(host, directory, slot, driver, sight),
     );
     return linux.readPidStat(directory).startTime === stat.startTime ? resolved : NOTHING;
   } catch (error) {
@@ -74,18 +76,22 @@ function collect(
   host: Host,
   process: Omit<PinnedProcess, 'pidfd'>,
   table: TableFinds,
-  resolve: (slot: Slot, driver: Driver, major: number, minor: number) => Outcome,
+  resolve: (slot: Slot, driver: Driver, find: DeviceFind) => Outcome,
 ): ResolvedTable {
   const attachments: Attachment[] = [];
   let unattached = 0;
   let refused: string | null = null;
-  for (const { fd, major, minor } of table.devices) {
+  for (const find of table.devices) {
+    const { fd, major, sight = null } = find;
     const slot = { pid: process.pid, startTime: process.stat.startTime, tid: table.tid, fd };
-    const outcome = resolve(slot, host.driverOf(major), major, minor);
+    const outcome = resolve(slot, host.driverOf(major), find);
     if (outcome === 'unattached') unattached++;
     else if (outcome === 'gone') continue;
     else if ('refused' in outcome) refused = outcome.refused;
-    else attachments.push(outcome);
+    else {
+      const evidence = outcome.deviceNetns === null ? 'NAME' : 'IOCTL';
+      attachments.push({ ...outcome, evidence, sight });
+    }
   }
   const facts = attachments.length === 0 ? null : readProcess(host, process);
   return { attachments, unattached, refused, process: facts };
@@ -95,7 +101,8 @@ function resolveDescriptor(
   host: Host,
   process: PinnedProcess,
   slot: Slot,
-  node: { driver: Driver; major: number; minor: number },
+  driver: Driver,
+  find: DeviceFind,
   files: NetnsFiles,
 ): Outcome {
   const { linux } = host;
@@ -104,14 +111,14 @@ function resolveDescriptor(
     copy = linux.pidfdGetfd(process.pidfd, slot.fd);
   } catch (error) {
     if (isGone(error)) return 'gone';
-    if (isRefused(error)) return nameOnly(host, process.directory, slot, node.driver);
+    if (isRefused(error)) return withoutCopy(host, process.directory, slot, driver, find.sight);
     throw error;
   }
   try {
     const { rdevMajor, rdevMinor } = linux.statusOf(copy);
     // The descriptor was closed and its number given to another file since it was found.
-    if (rdevMajor !== node.major || rdevMinor !== node.minor) return 'gone';
-    return askOpenFile(host, process, copy, slot, node, files);
+    if (rdevMajor !== find.major || rdevMinor !== find.minor) return 'gone';
+    return askOpenFile(host, process, copy, slot, driver, find, files);
   } finally {
     // At once: as long as the copy is open, this process keeps the device alive.
     linux.close(copy);
@@ -123,7 +130,8 @@ function askOpenFile(
   { directory }: PinnedProcess,
   copy: number,
   slot: Slot,
-  { driver, minor }: { driver: Driver; minor: number },
+  driver: Driver,
+  { minor, sight }: DeviceFind,
   files: NetnsFiles,
 ): Outcome {
   const { linux } = host;
@@ -134,7 +142,7 @@ function askOpenFile(
     told = linux.tunInterface(copy);
   } catch (error) {
     if (isUnattached(error)) return 'unattached';
-    if (isUnanswered(error)) return nameOnly(host, directory, slot, driver);
+    if (isUnanswered(error)) return withoutCopy(host, directory, slot, driver, sight);
     throw error;
   }
   const { name, tap, detached } = told;
@@ -173,6 +181,24 @@ function orNull<T>(ask: () => T): T | null {
     if (isUnanswered(error)) return null;
     throw error;
   }
+}
+
+/** What is left where no copy can be asked: what the finder saw of the file, or the name. */
+function withoutCopy(
+  host: Host,
+  directory: string,
+  slot: Slot,
+  driver: Driver,
+  sight: DeviceFind['sight'],
+): Outcome {
+  // The process may be another one by now, of the same number.
+  if (sight?.attachment === undefined || sight.startTime !== slot.startTime) {
+    return nameOnly(host, directory, slot, driver);
+  }
+  if (sight.attachment === null) return 'unattached';
+  const { name, tap, detached, openedNetns } = sight.attachment;
+  const untold = { nodeMinor: null, hardwareAddress: null, deviceNetns: null };
+  return { ...slot, driver, name, tap, detached, openedNetns, ...untold };
 }
 
 function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Outcome {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { TRIGGERS } from '../live/triggers.js';
 
 const config = z.strictObject({
-  finder: z.enum(['auto', 'proc']),
+  finder: z.enum(['auto', 'proc', 'bpf']),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
   /** Percent of one core that scans may take while nothing is told. */
   scanBudget: z.number().positive().max(100),

@@ -1,7 +1,8 @@
 /** The probe process: looks at the host and tells the server. It has the rights and no socket. */
 import { destination, pino } from 'pino';
+import { chooseFinder, FinderError } from '../inspect/choose-finder.js';
 import { procFinder } from '../inspect/find.js';
-import { HostError, thisHost, type Host } from '../inspect/host.js';
+import { HostError, thisHost } from '../inspect/host.js';
 import { linux } from '../inspect/linux.js';
 import { WalkWorker } from '../inspect/walk-worker.js';
 import { dieWithParent } from '../kernel/parent-death.js';
@@ -14,18 +15,21 @@ const ALIVE = 1000;
 
 /**
  * Runs until the server or the supervisor is gone. Returns the exit code: 0 when the channel or the
- * life line was closed, 3 when it cannot work on this host, 4 when it failed.
+ * life line was closed, 3 when it cannot work on this host or not as it was told to, 4 when it failed.
  */
 export async function runProbe(json: string): Promise<number> {
   // Ctrl-C goes to the whole process group: when to end is the supervisor's to say.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   dieWithParent();
-  const { logLevel, scanBudget, withoutTriggers } = parseProbeConfig(json);
+  const { finder: choice, logLevel, scanBudget, withoutTriggers } = parseProbeConfig(json);
   const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
   let observing: Observing | null = null;
-  const host = hostOrRefusal((inode, fd) => observing?.enteredNetns(inode, fd));
-  if (host === null) return 3;
-  const finder = procFinder(WalkWorker.start());
+  const host = orRefusal(() =>
+    thisHost('/proc', linux, '/sys', (inode, fd) => observing?.enteredNetns(inode, fd)),
+  );
+  const finder = orRefusal(() => chooseFinder(choice, () => procFinder(WalkWorker.start())));
+  if (host === null || finder === null) return 3;
+  log.debug({ finder: finder.kind, degraded: finder.degraded }, 'finder chosen');
 
   return new Promise((end) => {
     // The life line: at its end the supervisor is gone.
@@ -75,11 +79,11 @@ export async function runProbe(json: string): Promise<number> {
 }
 
 /** Null, after it said why, where tapmap cannot work: starting it again would not help. */
-function hostOrRefusal(enteredNetns: Host['enteredNetns']): Host | null {
+function orRefusal<T>(start: () => T): T | null {
   try {
-    return thisHost('/proc', linux, '/sys', enteredNetns);
+    return start();
   } catch (error) {
-    if (!(error instanceof HostError)) throw error;
+    if (!(error instanceof HostError || error instanceof FinderError)) throw error;
     process.stderr.write(`tapmap: serve: ${error.message}\n`);
     return null;
   }

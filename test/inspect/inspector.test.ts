@@ -18,8 +18,9 @@ function finderThen(then: (walk: number) => void | Promise<void>): Finder {
   let walks = 0;
   return {
     kind: walk.kind,
-    find: async (host, threads, pace) => {
-      const finds = await walk.find(host, threads, pace);
+    degraded: [],
+    find: async (host, pace, thoroughly) => {
+      const finds = await walk.find(host, pace, thoroughly);
       await then(++walks);
       return finds;
     },

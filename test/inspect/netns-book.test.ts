@@ -43,7 +43,7 @@ function lookAt(...entries: CensusEntry[]): Look {
   homes.clear();
   for (const { inode, pids } of entries) for (const pid of pids) homes.set(pid, inode);
   return {
-    finds: { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map() },
+    finds: { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map(), tasks: null },
     census: new Map(entries.map((one) => [one.inode, one])),
     namespaces: byInode(...entries.map(({ inode }) => netnsLinks(inode, []))),
     netnsDenied: new Map(),

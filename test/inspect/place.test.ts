@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Attachment } from '../../src/inspect/attachment.js';
+import type { KernelAttachment } from '../../src/kernel/bpf-iterators.js';
 import { place } from '../../src/inspect/place.js';
 import { ADDRESS, attachment, byInode, deviceLink, netnsLinks, OTHER_ADDRESS } from './samples.js';
 
@@ -123,4 +124,52 @@ test('a device of the right name and namespace but another address or layer was 
       unplaced: [3],
     });
   }
+});
+
+/** A file of which only the kernel's structures tell: on device 2 of namespace 1, unless it says otherwise. */
+function seen(of: Partial<KernelAttachment> = {}): Attachment {
+  const told: KernelAttachment = {
+    netns: 1,
+    netnsCookie: 'c1',
+    ifindex: 2,
+    name: 'tap0',
+    tap: true,
+    detached: false,
+    openedNetns: 1,
+    ...of,
+  };
+  const sight = { file: 1n, startTime: 1000, attachment: told };
+  return attachment({ name: told.name, tap: told.tap, deviceNetns: null, sight });
+}
+
+test('what the kernel’s structures tell of a file proves its device', () => {
+  const namespaces = [1, 2].map((inode) => netnsLinks(inode, [deviceLink(2), deviceLink(3)]));
+  const { devices, unplaced } = place([seen()], byInode(...namespaces));
+  assert.deepEqual(
+    devices.flatMap(({ key, proven }) =>
+      proven.map(({ deviceNetns, evidence }) => [key, deviceNetns, evidence]),
+    ),
+    [['c1/2', 1, 'BPF']],
+  );
+  assert.deepEqual([devices.flatMap(({ nameOnly }) => nameOnly), unplaced], [[], []]);
+});
+
+for (const [what, told] of [
+  ['another index', { ifindex: 9 }],
+  ['another name', { name: 'tap9' }],
+  ['another namespace of that inode', { netnsCookie: 'c9' }],
+  ['another kind', { tap: false }],
+] as const) {
+  test(`what they tell of ${what} than is listed leaves the file unplaced`, () => {
+    const { devices, unplaced } = placed([seen(told)], netnsLinks(1, [deviceLink(2)]));
+    assert.deepEqual(devices, [['c1/2', [], []]]);
+    assert.deepEqual(unplaced, [3]);
+  });
+}
+
+test('what they tell of a namespace that could not be listed makes it no candidate here', () => {
+  assert.deepEqual(placed([seen({ netns: 9 })], netnsLinks(1, [deviceLink(2)])), {
+    devices: [['c1/2', [], []]],
+    unplaced: [],
+  });
 });

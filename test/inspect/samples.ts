@@ -19,6 +19,8 @@ export function attachment(of: Partial<Attachment> = {}): Attachment {
     hardwareAddress: null,
     deviceNetns: 1,
     openedNetns: 1,
+    evidence: of.deviceNetns === null ? 'NAME' : 'IOCTL',
+    sight: null,
     ...of,
   };
 }

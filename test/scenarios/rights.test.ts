@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
+import { Finder } from '../../src/gen/tapmap/v1/coverage.js';
 import { Evidence, ReasonCode, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import { missing } from '../stage/ability.js';
+import { bpfOfFile } from '../stage/bpf.js';
 import { setStage } from '../stage/stage.js';
 import { MAIN, Tapmap, type TapmapOptions } from './tapmap.js';
 
@@ -18,6 +20,8 @@ const BLIND = [
 ];
 
 const skip = missing('initial-root', 'tun', 'netns', 'command:setpriv');
+const { skip: noBpf } = bpfOfFile();
+const BY_PROC = ['--finder', 'proc'];
 
 async function start(t: TestContext, options: TapmapOptions): Promise<Tapmap> {
   const tapmap = await Tapmap.start(options);
@@ -36,7 +40,7 @@ test(
   'scenario 23: when processes cannot be looked at, a device that one may hold is UNKNOWN, never UNHELD',
   { skip },
   async (t) => {
-    const tapmap = await start(t, { under: BLIND });
+    const tapmap = await start(t, { under: BLIND, flags: BY_PROC });
     const stage = setStage(t);
     const held = stage.unheldDevice();
     const unheld = stage.unheldDevice();
@@ -70,10 +74,40 @@ test(
 );
 
 test(
+  'scenario 23: what the kernel’s own structures prove is HELD all the same, by evidence BPF',
+  { skip: noBpf || skip },
+  async (t) => {
+    const tapmap = await start(t, { under: BLIND, flags: ['--finder', 'bpf'] });
+    const stage = setStage(t);
+    const [device, netns] = [stage.deviceName(), stage.netns()];
+    const queue = stage.queue(device);
+    stage.home.move(device, netns);
+    const nobody = { uid: NOBODY, gid: NOBODY };
+    const holder = await stage.holder([queue], nobody);
+    const bystander = await stage.holder([], nobody);
+
+    const { verdict, holders, queues } = await tapmap.binding(device, netns);
+    assert.equal(verdict, Verdict.VERDICT_HELD);
+    assert.deepEqual(queues, { attached: 1, disabled: 0, found: 1 });
+    assert.deepEqual(
+      holders.map(({ process, fds }) => [
+        process?.pid,
+        fds.map(({ fd, evidence }) => [fd, evidence]),
+      ]),
+      [[holder.pid, [[3, Evidence.EVIDENCE_BPF]]]],
+    );
+    const { coverage } = await tapmap.agreed();
+    assert.equal(coverage.finder, Finder.FINDER_BPF);
+    const denied = new Set(coverage.deniedProcesses.map(({ pid }) => pid));
+    assert.ok(!denied.has(holder.pid) && !denied.has(bystander.pid));
+  },
+);
+
+test(
   'scenario 24: an ordinary user sees what its own processes hold, as not proven, and the rest in coverage',
   { skip: skipAsNobody() },
   async (t) => {
-    const tapmap = await start(t, { under: AS_NOBODY });
+    const tapmap = await start(t, { under: AS_NOBODY, flags: BY_PROC });
     const stage = setStage(t);
     const [mine, others] = [stage.unheldDevice(), stage.unheldDevice()];
     const own = await stage.holder([stage.queue(mine)], { uid: NOBODY, gid: NOBODY });

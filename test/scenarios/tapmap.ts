@@ -39,6 +39,9 @@ export interface TapmapOptions {
   readonly flags?: readonly string[];
 }
 
+/** With which finder: `proc` or `bpf`; without it the one that tapmap chooses. `.ci/run` takes both. */
+const { TAPMAP_TEST_FINDER: FINDER } = process.env;
+
 interface Running {
   readonly child: ChildProcess;
   readonly directory: string;
@@ -83,7 +86,12 @@ export class Tapmap {
     const [command, ...args] = [...under, process.execPath, MAIN, 'serve'];
     const child = spawn(
       command,
-      [...args, '--listen', `unix://${socket}`, '--log-level', 'warn', ...flags],
+      [
+        ...args,
+        ...(FINDER === undefined ? [] : ['--finder', FINDER]),
+        ...['--listen', `unix://${socket}`, '--log-level', 'warn'],
+        ...flags,
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let stdout = '';

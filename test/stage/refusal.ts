@@ -22,6 +22,7 @@ const CALLS = {
   socket: { x64: 41, arm64: 198 },
   setns: { x64: 308, arm64: 268 },
   kcmp: { x64: 312, arm64: 272 },
+  bpf: { x64: 321, arm64: 280 },
   statx: { x64: 332, arm64: 291 },
   pidfd_send_signal: { x64: 424, arm64: 424 },
   pidfd_open: { x64: 434, arm64: 434 },

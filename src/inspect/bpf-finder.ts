@@ -1,0 +1,67 @@
+/**
+ * Finds descriptors by BPF iterators: the kernel goes through all tables, those of threads too, and
+ * tells only what is looked for. It asks nobody's permission for each process, so that also those are
+ * seen whose /proc/PID/fd is closed to us.
+ */
+import type { BpfIterators, OpenFileRecord } from '../kernel/bpf-iterators.js';
+import type { Finder } from './find.js';
+import { addNamespaceFile, noFinds, type Finds, type TableFinds } from './finds.js';
+import type { Host } from './host.js';
+import { walkTable } from './walk-tables.js';
+
+/** What it asks; a test hands in its own. */
+export type Iterators = Pick<BpfIterators, 'openFiles' | 'tasks' | 'close'>;
+
+export function bpfFinder(iterators: Iterators): Finder {
+  return {
+    kind: 'BPF',
+    degraded: [],
+    async find(host, pace) {
+      const { linux, procRoot, ownPid } = host;
+      const targets = host.targets();
+      const listed = linux.listNumbers(procRoot);
+      const [tasks, files] = await Promise.all([iterators.tasks(), iterators.openFiles(targets)]);
+      const finds: Finds = { ...noFinds(), tasks: tasks.filter(({ pid }) => pid !== ownPid) };
+      addFiles(host, files, finds);
+      const shown = new Set([...tasks, ...files].map(({ pid }) => pid));
+      // Some were listed and have ended since. What is there and was not shown is hidden from
+      // iterators: /proc may tell of it, or that it does not.
+      const walk = { linux, procRoot, targets };
+      for (const pid of listed) {
+        if (shown.has(pid)) continue;
+        await pace.rest();
+        walkTable(walk, pid, null, finds);
+      }
+      shown.delete(ownPid);
+      finds.seen.push(...shown);
+      finds.seen.sort((a, b) => a - b);
+      return finds;
+    },
+  };
+}
+
+function addFiles(
+  { procRoot, ownPid }: Host,
+  files: readonly OpenFileRecord[],
+  finds: Finds,
+): void {
+  const tables = new Map<string, { tid: number; found: TableFinds }>();
+  for (const { pid, tid, fd, table, device, inode, sight } of files) {
+    if (pid === ownPid) continue;
+    const thread = tid === pid ? null : tid;
+    if (device === null) {
+      const task = thread === null ? '' : `/task/${thread}`;
+      addNamespaceFile(finds, inode, `${procRoot}/${pid}${task}/fd/${fd}`);
+      continue;
+    }
+    const key = `${pid} ${table}`;
+    let known = tables.get(key);
+    if (known === undefined) {
+      known = { tid, found: { pid, tid: thread, devices: [], hidingPlaces: [] } };
+      tables.set(key, known);
+      finds.tables.push(known.found);
+    }
+    // Without their first thread, others of a process may share a table: it is the first one's.
+    if (known.tid === tid) known.found.devices.push({ fd, ...device, sight });
+  }
+}
