@@ -19,7 +19,8 @@
 #                  engines and the names of users, behind /proc/1/root
 # DAC_READ_SEARCH  /proc/PID/fd of other users
 # NET_ADMIN        TUNGETDEVNETNS, which tells the network namespace that a device is in now
-# SYS_ADMIN        setns(2) into each network namespace, to list its devices
+# SYS_ADMIN        setns(2) into each network namespace, to list its devices; loading the BPF finder (which
+#                  BPF and PERFMON alone would allow, too)
 # SETUID, SETGID   the server process gives up root
 # CHOWN            the socket's owner
 # KILL             the supervisor ends the server, which is another user by then
@@ -33,16 +34,26 @@
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /tapmap
+# The BPF finder is compiled once for all kernels; libbpf fits it to the one it runs on.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends clang libbpf-dev \
+  && rm -rf /var/lib/apt/lists/*
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-progress
 COPY tsconfig.json tsconfig.build.json ./
 COPY proto proto
 COPY src src
+COPY bpf bpf
+COPY tools/bpf.mjs tools/build-bpf.mjs tools/
 RUN npm run build \
+  && npm run build:bpf \
   && npm prune --omit=dev \
   && rm -f dist/.tsbuildinfo
 
 FROM node:20-bookworm-slim
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends libbpf1 \
+  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /tapmap/package.json /opt/tapmap/package.json
 COPY --from=build /tapmap/node_modules /opt/tapmap/node_modules
 COPY --from=build /tapmap/dist /opt/tapmap/dist
