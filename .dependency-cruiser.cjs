@@ -21,7 +21,7 @@ const rooms = {
 const exceptions = {
   // The one command that starts the processes, and the one that runs without a server.
   'cli/serve.ts': ['supervise'],
-  'cli/doctor.ts': ['inspect'],
+  'cli/doctor.ts': ['inspect', 'live'],
 };
 
 const layerRules = Object.entries(rooms).map(([room, allowed]) => ({

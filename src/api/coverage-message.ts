@@ -1,7 +1,7 @@
 /** What could not be seen, as message Coverage. */
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
 import type { StoredCoverage } from '../store/coverage.js';
-import { FINDER } from './enums.js';
+import { FINDER, TRIGGER_KIND } from './enums.js';
 
 export function coverageMessage(coverage: StoredCoverage): Coverage {
   const { stale } = coverage;
@@ -17,6 +17,13 @@ export function coverageMessage(coverage: StoredCoverage): Coverage {
     unattachedFds: coverage.unattachedFds,
     scanTime: new Date(coverage.scanTime),
     scanDuration: durationMessage(coverage.scanDuration),
+    triggers: coverage.triggers.map(({ kind, missing, losses, lastLoss }) => ({
+      kind: TRIGGER_KIND[kind],
+      missing,
+      losses: BigInt(losses),
+      lastLoss: lastLoss === null ? undefined : new Date(lastLoss),
+    })),
+    scanInterval: durationMessage(coverage.scanInterval),
     stale: stale === null ? undefined : { since: new Date(stale.since), reason: stale.reason },
   };
 }

@@ -1,5 +1,5 @@
 /** The model's names as the numbers of the enums of tapmap.v1. */
-import { Finder } from '../gen/tapmap/v1/coverage.js';
+import { Finder, TriggerKind } from '../gen/tapmap/v1/coverage.js';
 import {
   DeviceKind,
   Evidence,
@@ -7,7 +7,7 @@ import {
   ReasonCode,
   Verdict,
 } from '../gen/tapmap/v1/tap_binding.js';
-import type { FinderKind } from '../model/coverage.js';
+import type { FinderKind, TriggerKind as ModelTriggerKind } from '../model/coverage.js';
 import type { DeviceKind as ModelDeviceKind } from '../model/device.js';
 import type { Evidence as ModelEvidence } from '../model/holder.js';
 import type {
@@ -54,4 +54,11 @@ export const REASON_CODE: Readonly<Record<ModelReasonCode, ReasonCode>> = {
 export const FINDER: Readonly<Record<FinderKind, Finder>> = {
   PROC: Finder.FINDER_PROC,
   BPF: Finder.FINDER_BPF,
+};
+
+export const TRIGGER_KIND: Readonly<Record<ModelTriggerKind, TriggerKind>> = {
+  RTNETLINK: TriggerKind.TRIGGER_KIND_RTNETLINK,
+  FANOTIFY: TriggerKind.TRIGGER_KIND_FANOTIFY,
+  PROCESS_CONNECTOR: TriggerKind.TRIGGER_KIND_PROCESS_CONNECTOR,
+  PIDFD: TriggerKind.TRIGGER_KIND_PIDFD,
 };

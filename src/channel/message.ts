@@ -165,6 +165,15 @@ const coverage = z.strictObject({
   unattachedFds: count,
   scanTime: z.number().min(0),
   scanDuration: z.number().min(0),
+  triggers: z.array(
+    z.strictObject({
+      kind: z.enum(['RTNETLINK', 'FANOTIFY', 'PROCESS_CONNECTOR', 'PIDFD']),
+      missing: text,
+      losses: count,
+      lastLoss: z.number().min(0).nullable(),
+    }),
+  ),
+  scanInterval: z.number().min(0),
 });
 
 const observation: z.ZodType<Observation> = z.strictObject({

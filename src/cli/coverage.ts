@@ -1,13 +1,23 @@
 /** What could not be seen, for people: never left out silently. */
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
 import { printable } from './escape.js';
+import { triggerWord } from './words.js';
 
 const DETAILS = 5;
 
 /** One line each, without a closing period; none when everything could be looked at. */
 export function coverageNotices(coverage: Coverage | undefined): string[] {
   if (coverage === undefined) return ['the server does not say what it could not see'];
-  const { stale, processesDenied, deniedProcesses, netnsDenied, deniedNetns, degraded } = coverage;
+  const {
+    stale,
+    processesDenied,
+    deniedProcesses,
+    netnsDenied,
+    deniedNetns,
+    triggers,
+    degraded,
+    scanInterval,
+  } = coverage;
   const notices: string[] = [];
   if (stale !== undefined) {
     const since = stale.since === undefined ? '' : ` since ${stale.since.toISOString()}`;
@@ -27,10 +37,22 @@ export function coverageNotices(coverage: Coverage | undefined): string[] {
         `${which}: ${netnsDenied === 1 ? 'its' : 'their'} devices are not shown`,
     );
   }
+  const lacking = triggers.filter(({ missing }) => missing !== '');
+  if (lacking.length > 0) {
+    const which = lacking.map(({ kind }) => triggerWord(kind)).join(', ');
+    notices.push(
+      `without ${which} changes may be seen ${lateness(scanInterval)} late, by scans only`,
+    );
+  }
   for (const { missing, cost, remedy } of degraded) {
     notices.push(`without ${missing}: ${cost}${remedy === '' ? '' : ` (${remedy})`}`);
   }
   return notices.map(printable);
+}
+
+function lateness(interval: Coverage['scanInterval']): string {
+  if (interval === undefined) return 'some time';
+  return `${(Number(interval.seconds) + interval.nanos / 1e9).toFixed(1)} s`;
 }
 
 export function plural(count: number, one: string, many: string): string {

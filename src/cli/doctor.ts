@@ -1,7 +1,8 @@
 /** `tapmap doctor`: what this kernel and these rights allow. Runs without a server. */
 import { Command } from 'commander';
 import { checkUp, type CheckUp } from '../inspect/check-up.js';
-import { HostError } from '../inspect/host.js';
+import { HostError, thisHost } from '../inspect/host.js';
+import { triggerAbilities } from '../live/trigger-abilities.js';
 import { debugFlag } from './client-command.js';
 import { CommandError } from './command-error.js';
 import { plural } from './coverage.js';
@@ -26,13 +27,18 @@ export function doctorCommand(io: Io): Command {
     .addOption(debugFlag())
     .addHelpText('after', HELP)
     .action(async ({ json }: { json: boolean }) => {
-      const found = await checkUp().catch((error: unknown) => {
+      const found = await examined().catch((error: unknown) => {
         throw error instanceof HostError
           ? new CommandError('REFUSED', error.message, error)
           : error;
       });
       await print(io.stdout, json ? `${JSON.stringify(found, null, 2)}\n` : report(found, io));
     });
+}
+
+async function examined(): Promise<CheckUp> {
+  const found = await checkUp();
+  return { ...found, abilities: [...found.abilities, ...triggerAbilities(thisHost())] };
 }
 
 function report({ kernel, uid, abilities, devices, coverage }: CheckUp, io: Io): string {

@@ -1,4 +1,5 @@
 /** The words that tables and sentences use for the values of the API. */
+import { TriggerKind } from '../gen/tapmap/v1/coverage.js';
 import {
   DeviceKind,
   HintKind,
@@ -41,6 +42,17 @@ const KINDS: ReadonlyMap<DeviceKind, string> = new Map([
 
 export function kindWord(kind: DeviceKind | undefined): string {
   return KINDS.get(kind ?? DeviceKind.DEVICE_KIND_UNSPECIFIED) ?? `kind-${kind ?? 0}`;
+}
+
+const TRIGGERS: ReadonlyMap<TriggerKind, string> = new Map([
+  [TriggerKind.TRIGGER_KIND_RTNETLINK, 'rtnetlink'],
+  [TriggerKind.TRIGGER_KIND_FANOTIFY, 'fanotify'],
+  [TriggerKind.TRIGGER_KIND_PROCESS_CONNECTOR, 'process-connector'],
+  [TriggerKind.TRIGGER_KIND_PIDFD, 'pidfd'],
+]);
+
+export function triggerWord(kind: TriggerKind): string {
+  return TRIGGERS.get(kind) ?? `trigger-${kind}`;
 }
 
 const REASONS: ReadonlyMap<ReasonCode, string> = new Map([

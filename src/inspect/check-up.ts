@@ -1,6 +1,6 @@
 /** What tapmap could see here and now, with the rights of this process: `tapmap doctor`. */
 import { release } from 'node:os';
-import type { Coverage } from '../model/coverage.js';
+import type { ScanCoverage } from '../model/coverage.js';
 import { abilities } from './abilities.js';
 import type { Ability } from './ability.js';
 import { BPF_FINDER } from './bpf-ability.js';
@@ -16,7 +16,7 @@ export interface CheckUp {
   readonly abilities: readonly Ability[];
   /** Devices that one scan found. */
   readonly devices: number;
-  readonly coverage: Coverage;
+  readonly coverage: ScanCoverage;
 }
 
 export async function checkUp(): Promise<CheckUp> {

@@ -4,7 +4,7 @@
  * at twice.
  */
 import type { Binding } from '../model/binding.js';
-import { DENIED_DETAILS_MAX, type Coverage, type Degradation } from '../model/coverage.js';
+import { DENIED_DETAILS_MAX, type Degradation, type ScanCoverage } from '../model/coverage.js';
 import type { Workload } from '../model/holder.js';
 import { accountFor, type AccountedDevice, type Accounts } from './accounts.js';
 import { bindingOf, type BindingSources } from './bindings.js';
@@ -14,6 +14,7 @@ import type { Host } from './host.js';
 import { KnownHost } from './known-host.js';
 import { look, type Look } from './look.js';
 import { lookAgain } from './look-again.js';
+import { nodesOf, tapNodesOf } from './nodes.js';
 import { NetnsBook } from './netns-book.js';
 import { MissingQueues } from './missing-queues.js';
 import type { OpenFile } from './open-files.js';
@@ -23,9 +24,11 @@ import type { Scope } from './scope.js';
 
 export interface Scan {
   readonly bindings: Binding[];
-  readonly coverage: Coverage;
-  /** Open files of device nodes, such as `/proc/123/fd/5`, attached or not. */
+  readonly coverage: ScanCoverage;
+  /** Paths to device nodes: those that are open, and those of each mount namespace, if it has one. */
   readonly nodes: string[];
+  /** Inodes of the mount namespaces of all processes. */
+  readonly mountNamespaces: Iterable<number>;
 }
 
 /** What a look at a part of the host says; all else is as it was. */
@@ -81,7 +84,9 @@ export class Inspector {
     this.#known = new KnownHost(seen, bindings);
     const scanDuration = performance.now() - start;
     const coverage = this.#coverage(seen, scanTime, scanDuration);
-    return { bindings, coverage, nodes: nodesOf(host, seen) };
+    const { mountNamespaces } = seen;
+    const nodes = [...nodesOf(host, seen), ...tapNodesOf(bindings)];
+    return { bindings, coverage, nodes, mountNamespaces: mountNamespaces.keys() };
   }
 
   /** Processes that hold a device, as of the last look at them. */
@@ -99,9 +104,16 @@ export class Inspector {
     const { host } = this.options;
     const seen = lookAgain(host, known, scope);
     if (seen === null) return null;
+    for (const { inode, cookie } of seen.namespaces.values()) {
+      const before = book.get(inode).cookie;
+      // Another namespace has the inode of one that is gone, and what is known is the other's.
+      if (before !== null && cookie !== before) return null;
+    }
     // A device whose open file was on its way elsewhere is not told as it never was.
     if (seen.placement.unplaced.length > 0) return { bindings: [], gone: [], isUnsettled: true };
     const accounts = accountFor(host, seen.placement, known.processesDenied);
+    // The finder may have seen which descriptors are one open file where the kernel does not compare.
+    if (accounts.devices.some(({ untold }) => untold.length > 0)) return null;
     // What is missing or changing takes a look at everything.
     const settled = accounts.devices.filter(({ judgement }) => judgement.settled);
     const keys = new Set(seen.keys);
@@ -152,7 +164,7 @@ export class Inspector {
     { finds, namespaces, netnsDenied, unattached }: Look,
     scanTime: number,
     scanDuration: number,
-  ): Coverage {
+  ): ScanCoverage {
     const deniedProcesses = [...finds.denied]
       .map(([pid, errno]) => ({ pid, errno }))
       .sort((a, b) => a.pid - b.pid);
@@ -173,13 +185,6 @@ export class Inspector {
       scanDuration,
     };
   }
-}
-
-function nodesOf({ procRoot }: Host, { finds }: Look): string[] {
-  return finds.tables.flatMap(({ pid, tid, devices }) => {
-    const task = tid === null ? `${procRoot}/${pid}` : `${procRoot}/${pid}/task/${tid}`;
-    return devices.map(({ fd }) => `${task}/fd/${fd}`);
-  });
 }
 
 /** A mismatch, as it is: the same one seen twice is not the work of a race. */

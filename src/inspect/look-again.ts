@@ -7,7 +7,7 @@ import type { Attachment } from './attachment.js';
 import { confirm } from './confirm.js';
 import { noFinds } from './finds.js';
 import type { Host } from './host.js';
-import { extendCensus, type Census } from './netns-census.js';
+import { extendCensus, forgetNamespaces, type Census } from './netns-census.js';
 import { NetnsFiles } from './netns-files.js';
 import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
 import { place, type PlacedDevice, type Placement } from './place.js';
@@ -38,6 +38,11 @@ export interface PartialLook {
 class Links {
   readonly choices = new Map<number, { indexes: Set<number>; names: Set<string> }>();
 
+  /** Of `whole` namespaces all links are asked for. */
+  constructor(readonly whole: ReadonlySet<number>) {
+    for (const inode of whole) this.of(inode);
+  }
+
   of(inode: number): { indexes: Set<number>; names: Set<string> } {
     let choice = this.choices.get(inode);
     if (choice === undefined) {
@@ -48,11 +53,18 @@ class Links {
   }
 }
 
-/** Null where only a look at everything will do: a descriptor that does not tell its namespace. */
+/**
+ * Null where only a look at everything will do: for a process that may not be looked at, as the finder may
+ * know of it by other means; for a descriptor that does not tell its namespace; and for a namespace with
+ * devices that has gone, or that there is no way into any more.
+ */
 export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook | null {
   const files = new NetnsFiles(host);
   try {
-    const links = new Links();
+    const isInGone = ({ netns }: PlacedDevice) => scope.goneNamespaces.has(netns.inode);
+    if (scope.goneNamespaces.size > 0 && [...known.devices.values()].some(isInGone)) return null;
+    const links = new Links(scope.namespaces);
+    forgetNamespaces(known.census, scope.goneNamespaces);
     const pids = new Set<number>();
     const keys = new Set<string>();
     const attachments: Attachment[] = [];
@@ -60,11 +72,15 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
     for (const [inode, indexes] of scope.links) {
       for (const ifindex of indexes) links.of(inode).indexes.add(ifindex);
     }
+    const { linux, procRoot } = host;
+    const walk = { linux, procRoot, targets: host.targets() };
     let next = new Set([...scope.pids, ...takeDevices(known, links, pids, keys)]);
     while (next.size > 0) {
       for (const pid of next) {
         pids.add(pid);
-        for (const attachment of resolveProcess(host, pid, files, processes)) {
+        const held = resolveProcess(host, walk, pid, files, processes);
+        if (held === null) return null;
+        for (const attachment of held) {
           if (attachment.deviceNetns === null) return null;
           attachments.push(attachment);
           links.of(attachment.deviceNetns).names.add(attachment.name);
@@ -72,8 +88,11 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
       }
       next = takeDevices(known, links, pids, keys);
     }
-    extendCensus(host, known.census, pids, files);
+    extendCensus(host, known.census, pids, files, links.choices.keys());
     const namespaces = listLinks(host, known.census, links, files);
+    const isMissing = (inode: number) => links.choices.has(inode) && !namespaces.has(inode);
+    const isHeldBack = (key: string) => isMissing(known.devices.get(key)!.netns.inode);
+    if ([...scope.namespaces].some(isMissing) || [...keys].some(isHeldBack)) return null;
     const placement = confirm(host, place(attachments, namespaces), new Map(), null);
     for (const { key } of placement.devices) keys.add(key);
     return { pids, keys, namespaces, processes, placement };
@@ -96,7 +115,10 @@ function takeDevices(
   for (const [key, { netns, device, proven }] of known.devices) {
     const choice = links.choices.get(netns.inode);
     const { ifindex, name } = device.link;
-    const isChosen = choice?.indexes.has(ifindex) === true || choice?.names.has(name) === true;
+    const isChosen =
+      links.whole.has(netns.inode) ||
+      choice?.indexes.has(ifindex) === true ||
+      choice?.names.has(name) === true;
     if (!isChosen && !proven.some(({ pid }) => pids.has(pid))) continue;
     keys.add(key);
     links.of(netns.inode).indexes.add(ifindex);
@@ -105,17 +127,18 @@ function takeDevices(
   return holders;
 }
 
+/** Null when it may not be looked at. */
 function resolveProcess(
   host: Host,
+  walk: Parameters<typeof walkTable>[0],
   pid: number,
   files: NetnsFiles,
   processes: Map<number, ProcessFacts>,
-): Attachment[] {
-  const { linux, procRoot } = host;
-  const walk = { linux, procRoot, targets: host.targets() };
+): Attachment[] | null {
   const finds = noFinds();
   walkTable(walk, pid, null, finds);
   walkThreadTables(walk, tablesOf(host, pid), finds);
+  if (finds.denied.size > 0) return null;
   return finds.tables.flatMap((table) => {
     const resolved = resolveTable(host, table, files);
     if (resolved.process !== null) processes.set(pid, resolved.process);
@@ -132,7 +155,8 @@ function listLinks(
   const namespaces = new Map<number, NetnsLinks>();
   for (const [inode, choice] of links.choices) {
     const entry = census.get(inode);
-    const answer = entry === undefined ? null : readNetnsLinks(host, entry, files, choice);
+    const asked = links.whole.has(inode) ? 'all' : choice;
+    const answer = entry === undefined ? null : readNetnsLinks(host, entry, files, asked);
     if (answer !== null && !('errno' in answer)) namespaces.set(inode, answer);
   }
   return namespaces;

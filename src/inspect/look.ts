@@ -4,7 +4,7 @@ import { confirm, needsFinder } from './confirm.js';
 import type { Finder } from './find.js';
 import type { Finds } from './finds.js';
 import type { Host } from './host.js';
-import { takeCensus, type Census } from './netns-census.js';
+import { takeCensus, type Census, type MountNamespaces } from './netns-census.js';
 import { NetnsFiles } from './netns-files.js';
 import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
 import { Pace } from './pace.js';
@@ -16,6 +16,7 @@ import { readTapNodes } from './tap-nodes.js';
 export interface Look {
   readonly finds: Finds;
   readonly census: Census;
+  readonly mountNamespaces: MountNamespaces;
   /** Namespaces whose links were listed, by inode. */
   readonly namespaces: ReadonlyMap<number, NetnsLinks>;
   /** Namespaces that refused, with the symbolic errno. */
@@ -43,7 +44,7 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
       unattached += resolved.unattached;
       if (resolved.refused !== null) finds.denied.set(table.pid, resolved.refused);
     }
-    const census = await takeCensus(host, finds, files, pace);
+    const { census, mountNamespaces } = await takeCensus(host, finds, files, pace);
     const namespaces = new Map<number, NetnsLinks>();
     const netnsDenied = new Map<number, string>();
     for (const entry of census.values()) {
@@ -63,7 +64,16 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
     const placed = place(attachments, namespaces, tapNodes);
     const again = needsFinder(placed) ? await finder.find(host, pace, false) : null;
     const placement = confirm(host, placed, tapNodes, again);
-    return { finds, census, namespaces, netnsDenied, processes, unattached, placement };
+    return {
+      finds,
+      census,
+      mountNamespaces,
+      namespaces,
+      netnsDenied,
+      processes,
+      unattached,
+      placement,
+    };
   } finally {
     files.close();
   }

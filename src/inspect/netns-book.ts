@@ -40,10 +40,11 @@ export class NetnsBook {
     namespaces: ReadonlyMap<number, NetnsLinks>,
     looked: ReadonlySet<number>,
   ): void {
+    for (const inode of this.#netns.keys()) if (!census.has(inode)) this.#netns.delete(inode);
     for (const entry of census.values()) {
       const known = this.#netns.get(entry.inode);
       const isTrue =
-        known !== undefined &&
+        known?.paths.length === entry.paths.size &&
         (known.pid === null || (entry.pids.includes(known.pid) && !looked.has(known.pid)));
       if (isTrue) continue;
       this.#enter(

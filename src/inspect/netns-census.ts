@@ -20,19 +20,21 @@ export interface CensusEntry {
   readonly files: NetnsFile[];
   /** Known only as a namespace file that somebody has open: it may be one of another type. */
   maybeOther: boolean;
+  /** Found since the last census of the whole host, maybe before it was mounted anywhere. */
+  isNew: boolean;
 }
 
 export type Census = Map<number, CensusEntry>;
 
 /** Inode to the /proc directories of some processes or threads in it, WAYS at most. */
-type MountNamespaces = Map<number, string[]>;
+export type MountNamespaces = Map<number, string[]>;
 
 export async function takeCensus(
   host: Host,
   finds: Finds,
   tunFiles: NetnsFiles,
   pace: Pace,
-): Promise<Census> {
+): Promise<{ census: Census; mountNamespaces: MountNamespaces }> {
   const census: Census = new Map();
   const own = `${host.procRoot}/${host.ownPid}`;
   const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
@@ -56,20 +58,27 @@ export async function takeCensus(
     entry.files.push(...paths.map((path) => ({ root: null, path })));
   }
   for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
-  return census;
+  return { census, mountNamespaces };
+}
+
+/** What was known of them leads elsewhere by now, or nowhere. */
+export function forgetNamespaces(census: Census, inodes: ReadonlySet<number>): void {
+  for (const inode of inodes) census.delete(inode);
 }
 
 /**
- * Brings the census up to date with some processes: where those that are still there live, and, when that
- * or a tun file leads to a namespace that was not known, where it is mounted.
+ * Brings the census up to date with some processes: where those that are still there live, and, when one of
+ * the namespaces that may be told of was not known to the last census, where it is mounted. Those are where
+ * they live, where tun files lead to, and what is `asked` for.
  */
 export function extendCensus(
   host: Host,
   census: Census,
   pids: ReadonlySet<number>,
   tunFiles: NetnsFiles,
+  asked: Iterable<number>,
 ): void {
-  const before = census.size;
+  const before = new Set(census.keys());
   const own = `${host.procRoot}/${host.ownPid}`;
   const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
   for (const { pids: known } of census.values()) {
@@ -77,16 +86,25 @@ export function extendCensus(
   }
   for (const pid of pids) countProcess(host, census, mountNamespaces, pid);
   for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
-  if (census.size === before) return;
+  const told = new Set([...asked, ...tunFiles.inodes]);
+  for (const entry of census.values()) {
+    if (!before.has(entry.inode)) entry.isNew = true;
+    if (entry.pids.some((pid) => pids.has(pid))) told.add(entry.inode);
+  }
+  if (![...told].some((inode) => isUnnamed(census.get(inode)))) return;
   for (const [mountNamespace, directories] of mountNamespaces) {
     countMounts(host, census, mountNamespace, directories);
   }
 }
 
+function isUnnamed(entry: CensusEntry | undefined): boolean {
+  return entry === undefined || (entry.isNew && entry.paths.size === 0);
+}
+
 function entryOf(census: Census, inode: number): CensusEntry {
   let entry = census.get(inode);
   if (entry === undefined) {
-    entry = { inode, pids: [], paths: new Set(), files: [], maybeOther: false };
+    entry = { inode, pids: [], paths: new Set(), files: [], maybeOther: false, isNew: false };
     census.set(inode, entry);
   }
   return entry;

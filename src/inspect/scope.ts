@@ -4,19 +4,27 @@ export interface Scope {
   readonly pids: ReadonlySet<number>;
   /** Links that may have changed: inode of the network namespace to indexes in it. */
   readonly links: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Inodes of network namespaces any of whose links may have changed. */
+  readonly namespaces: ReadonlySet<number>;
+  /** Inodes of network namespaces that are gone. They may be others' by now. */
+  readonly goneNamespaces: ReadonlySet<number>;
 }
 
 export class GrowingScope implements Scope {
   readonly pids = new Set<number>();
   readonly links = new Map<number, Set<number>>();
+  readonly namespaces = new Set<number>();
+  readonly goneNamespaces = new Set<number>();
+  /** How often any of it was looked at already, and things did not agree. */
+  attempts = 0;
 
   get isEmpty(): boolean {
-    return this.pids.size === 0 && this.links.size === 0;
+    return this.size === 0;
   }
 
   /** How much there is to look at. */
   get size(): number {
-    let size = this.pids.size;
+    let size = this.pids.size + this.namespaces.size + this.goneNamespaces.size;
     for (const indexes of this.links.values()) size += indexes.size;
     return size;
   }
@@ -27,8 +35,11 @@ export class GrowingScope implements Scope {
     else known.add(ifindex);
   }
 
-  add({ pids, links }: Scope): void {
+  add({ pids, links, namespaces, goneNamespaces, attempts }: GrowingScope): void {
+    this.attempts = Math.max(this.attempts, attempts);
     for (const pid of pids) this.pids.add(pid);
+    for (const inode of namespaces) this.namespaces.add(inode);
+    for (const inode of goneNamespaces) this.goneNamespaces.add(inode);
     for (const [inode, indexes] of links) {
       for (const ifindex of indexes) this.addLink(inode, ifindex);
     }

@@ -83,14 +83,19 @@ export class Epoll {
       );
     });
     if (this.#closing) {
-      close(this.#wakeUp);
-      close(this.#epoll);
+      this.close();
       return null;
     }
     if (count === 0) return await this.wait();
     const fds: number[] = [];
     for (let i = 0; i < count; i++) fds.push(this.#ready.readInt32LE(i * EVENT_SIZE + DATA));
     return fds;
+  }
+
+  /** Only while no wait is under way. */
+  close(): void {
+    close(this.#wakeUp);
+    close(this.#epoll);
   }
 
   /** The wait that is under way resolves to null, and closes what this object has opened. */

@@ -15,30 +15,19 @@ import {
   type LinkEvent,
 } from './link-event.js';
 import { socket } from './netns.js';
+import { setIntegerOption, setReceiveBuffer } from './socket-option.js';
 
 type Transfer = (fd: number, buffer: bigint, size: number, flags: number) => number;
 type Bind = (fd: number, address: bigint, size: number) => number;
-type Setsockopt = (
-  fd: number,
-  level: number,
-  option: number,
-  value: bigint,
-  size: number,
-) => number;
 type Recvmsg = (fd: number, message: bigint, flags: number) => number;
 const sendCall = libc.func('long send(int fd, void *buffer, size_t size, int flags)') as Transfer;
 const recvCall = libc.func('long recv(int fd, void *buffer, size_t size, int flags)') as Transfer;
 const bindCall = libc.func('int bind(int fd, void *address, unsigned int size)') as Bind;
-const setsockoptCall = libc.func(
-  'int setsockopt(int fd, int level, int option, void *value, unsigned int size)',
-) as Setsockopt;
 const recvmsgCall = libc.func('long recvmsg(int fd, void *message, int flags)') as Recvmsg;
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_LISTEN_ALL_NSID = 8;
@@ -78,18 +67,26 @@ export class LinkMonitor {
   /** Asks for ids: what is answered must not stand between events. */
   readonly #requests: number;
 
-  /** Throws KernelError: EPERM without CAP_NET_BROADCAST. */
+  /** Whether it can listen to other namespaces than our own: not without CAP_NET_BROADCAST. */
+  readonly hearsAll: boolean;
+
+  /** Throws KernelError. */
   constructor() {
     this.fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     this.#requests = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     try {
-      setOption(this.fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
-      setOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
+      this.hearsAll = isAllowed(() => {
+        setIntegerOption(this.fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+      });
+      // With less room it loses something sooner, and says so.
+      isAllowed(() => {
+        setReceiveBuffer(this.fd, RECEIVE_BUFFER);
+      });
       const address = Buffer.alloc(12);
       address.writeUInt16LE(AF_NETLINK, 0);
       address.writeUInt32LE(RTMGRP_LINK, 8);
       checked('bind', bindCall(this.fd, addressOf(address), address.length));
-      setOption(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_NSID);
+      setIntegerOption(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_NSID);
     } catch (error) {
       this.close();
       throw error;
@@ -160,16 +157,20 @@ export class LinkMonitor {
   }
 }
 
+function isAllowed(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (isKernelError(error, 'EPERM')) return false;
+    throw error;
+  }
+}
+
 /** Id of the namespace that the message came from; null: our own. */
 function senderId(): number | null {
   const size = Number(message.readBigUInt64LE(40));
   // struct cmsghdr: size, level, type; then the id.
   if (size < 20 || control.readInt32LE(8) !== SOL_NETLINK) return null;
   return control.readInt32LE(12) === NETLINK_LISTEN_ALL_NSID ? control.readInt32LE(16) : null;
-}
-
-function setOption(fd: number, level: number, option: number, number: number): void {
-  const value = Buffer.alloc(4);
-  value.writeInt32LE(number);
-  checked('setsockopt', setsockoptCall(fd, level, option, addressOf(value), value.length));
 }

@@ -4,9 +4,10 @@
  * include/uapi/linux/cn_proc.h.
  */
 import { close } from './descriptor.js';
-import { KernelError } from './kernel-error.js';
+import { isKernelError, KernelError } from './kernel-error.js';
 import { addressOf, checked, lastErrno, libc } from './libc.js';
 import { socket } from './netns.js';
+import { attachFilter, setReceiveBuffer, type FilterInstruction } from './socket-option.js';
 
 type Transfer = (fd: number, buffer: bigint, size: number, flags: number) => number;
 type Bind = (fd: number, address: bigint, size: number) => number;
@@ -37,6 +38,9 @@ export type ProcessEvent =
   | { readonly type: 'exec'; readonly pid: number }
   | { readonly type: 'exit'; readonly pid: number };
 
+/** Room for what some thousand processes do before it is read. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
 const buffer = Buffer.alloc(4096);
 const bufferAddress = addressOf(buffer);
 
@@ -44,10 +48,15 @@ export class ProcessConnector {
   /** To be waited on. */
   readonly fd: number;
 
-  /** Throws KernelError: EPERM, EPROTONOSUPPORT where the kernel was built without it. */
-  constructor() {
+  /**
+   * Tells events of these types only. Throws KernelError: EPERM, EPROTONOSUPPORT where the kernel was built
+   * without it.
+   */
+  constructor(types: readonly ProcessEvent['type'][]) {
     this.fd = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_CONNECTOR);
     try {
+      attachFilter(this.fd, filterOf(types));
+      trySetReceiveBuffer(this.fd);
       const address = Buffer.alloc(12);
       address.writeUInt16LE(AF_NETLINK, 0);
       address.writeUInt32LE(CN_IDX_PROC, 8);
@@ -88,6 +97,50 @@ export class ProcessConnector {
   close(): void {
     close(this.fd);
   }
+}
+
+function trySetReceiveBuffer(fd: number): void {
+  try {
+    setReceiveBuffer(fd, RECEIVE_BUFFER);
+  } catch (error) {
+    // With less room it loses something sooner, and says so.
+    if (!isKernelError(error, 'EPERM')) throw error;
+  }
+}
+
+/**
+ * Drops what nobody wants in the kernel already, as a host can have tens of thousands of these a second:
+ * other types, and threads that come and go.
+ */
+function filterOf(types: readonly ProcessEvent['type'][]): FilterInstruction[] {
+  const [LOAD, TO_X, IF_EQUAL, IF_EQUAL_X, RETURN] = [0x20, 0x07, 0x15, 0x1d, 0x06];
+  const all = 0xffffffff;
+  const equal = (one: number, other: number): FilterInstruction[] => [
+    [LOAD, 0, 0, one],
+    [TO_X, 0, 0, 0],
+    [LOAD, 0, 0, other],
+    [IF_EQUAL_X, 0, 1, 0],
+    [RETURN, 0, 0, all],
+    [RETURN, 0, 0, 0],
+  ];
+  const verdicts: Record<ProcessEvent['type'], [number, FilterInstruction[]]> = {
+    fork: [PROC_EVENT_FORK, equal(EVENT_DATA + 8, EVENT_DATA + 12)],
+    exec: [PROC_EVENT_EXEC, [[RETURN, 0, 0, all]]],
+    exit: [PROC_EVENT_EXIT, equal(EVENT_DATA, EVENT_DATA + 4)],
+  };
+  const program: FilterInstruction[] = [[LOAD, 0, 0, EVENT]];
+  for (const type of types) {
+    const [what, verdict] = verdicts[type];
+    program.push([IF_EQUAL, 0, verdict.length, inNetworkOrder(what)], ...verdict);
+  }
+  return [...program, [RETURN, 0, 0, 0]];
+}
+
+/** Filters load words in network order, and the kernel writes these in its own. */
+function inNetworkOrder(word: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(word);
+  return bytes.readUInt32BE();
 }
 
 /** Null for any other event, and for what is cut off. */

@@ -2,11 +2,11 @@
 import { isKernelError } from '../kernel/kernel-error.js';
 import { LinkMonitor } from '../kernel/link-monitor.js';
 import type { Changes, Trigger } from './trigger.js';
+import { TRIGGERS } from './trigger-kinds.js';
 
 const KINDS = new Set(['tun', 'macvtap', 'ipvtap']);
 
 export class LinkTrigger implements Trigger {
-  readonly name = 'rtnetlink';
   readonly #monitor = new LinkMonitor();
   /** Inode of each namespace that is listened to, by its id. */
   readonly #inodes = new Map<number, number>();
@@ -19,9 +19,23 @@ export class LinkTrigger implements Trigger {
     return [this.#monitor.fd];
   }
 
-  /** Listens to a namespace from now on. One that refuses is found by scans alone. */
-  listenTo(inode: number, netns: number): void {
-    if (this.#listened.has(inode)) return;
+  /** Why it tells less than it could; empty when it tells all. */
+  get missing(): string {
+    return this.#monitor.hearsAll
+      ? ''
+      : `it tells of tapmap's own network namespace only: for others it needs ${TRIGGERS.rtnetlink.needs}`;
+  }
+
+  listensTo(inode: number): boolean {
+    return this.#listened.has(inode);
+  }
+
+  /**
+   * Listens to a namespace from now on. False where that is refused: scans alone find what happens there.
+   */
+  listenTo(inode: number, netns: number): boolean {
+    if (this.#listened.has(inode)) return true;
+    if (!this.#monitor.hearsAll) return false;
     try {
       const id = this.#monitor.listenTo(netns);
       // The id may have been that of a namespace that is gone, and whose end is not read yet.
@@ -29,28 +43,25 @@ export class LinkTrigger implements Trigger {
       if (before !== undefined) this.#listened.delete(before);
       this.#inodes.set(id, inode);
       this.#listened.add(inode);
+      return true;
     } catch (error) {
       if (!isKernelError(error)) throw error;
+      return false;
     }
   }
 
   tell(_: number, changes: Changes): void {
-    try {
-      for (const event of this.#monitor.read()) {
-        if (event.type === 'netns-gone') {
-          const inode = this.#inodes.get(event.netnsId);
-          if (inode === undefined) continue;
-          this.#inodes.delete(event.netnsId);
-          this.#listened.delete(inode);
-          changes.everything('a network namespace has gone');
-        } else if (KINDS.has(event.kind)) {
-          const inode = event.netnsId === null ? this.ownNetns : this.#inodes.get(event.netnsId);
-          if (inode !== undefined) changes.link(inode, event.ifindex);
-        }
+    for (const event of this.#monitor.read()) {
+      if (event.type === 'netns-gone') {
+        const inode = this.#inodes.get(event.netnsId);
+        if (inode === undefined) continue;
+        this.#inodes.delete(event.netnsId);
+        this.#listened.delete(inode);
+        changes.netnsGone(inode);
+      } else if (KINDS.has(event.kind)) {
+        const inode = event.netnsId === null ? this.ownNetns : this.#inodes.get(event.netnsId);
+        if (inode !== undefined) changes.link(inode, event.ifindex);
       }
-    } catch (error) {
-      if (!isKernelError(error, 'ENOBUFS')) throw error;
-      changes.everything('changes of links were lost');
     }
   }
 

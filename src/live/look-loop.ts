@@ -22,7 +22,7 @@ export interface Looks {
 export interface Reconciling {
   /** Share of one core, from 0 to 1, that scans may take while nothing is told. */
   readonly share: number;
-  /** Whether triggers tell of all that any trigger can; else scans come at SHORTEST. */
+  /** Whether triggers tell of all that any trigger can; else scans may take UNTOLD times as much. */
   readonly isTold: () => boolean;
 }
 
@@ -34,8 +34,16 @@ const LONGEST = 60_000;
 const PART_MAX = 512;
 /** Milliseconds after which a part that was not settled is looked at again; then a scan has to. */
 const RETRIES = [1, 2, 4, 8, 16, 32];
+/** Milliseconds for which scans come often after events were lost. */
+const UNEASY = 3000;
 /**
- * Milliseconds after which a process that opened a device node is looked at: the kernel tells of the
+ * How many times the budget scans may take while some trigger is missing: what it would tell is told
+ * late, and should not be told too late.
+ */
+const UNTOLD = 10;
+
+/**
+ * Milliseconds from look to look at a process that has opened a device node: the kernel tells of the
  * opening, and not of the attaching that follows it.
  */
 const AFTER_OPENING = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -44,8 +52,12 @@ export class LookLoop implements Changes {
   /** Requests that no scan has begun for. */
   #asked: number[] = [];
   #pending = new GrowingScope();
+  /** Processes that are watched closely, and how often each was looked at since it opened a node. */
+  readonly #openers = new Map<number, number>();
   #scanWanted = false;
-  #retries = 0;
+  #uneasyUntil = 0;
+  /** What this process had used before the scan that was made last. */
+  #beforeScan = process.cpuUsage();
   #wake: AbortController | null = null;
 
   constructor(
@@ -66,15 +78,36 @@ export class LookLoop implements Changes {
 
   opened(pid: number): void {
     this.process(pid);
-    for (const after of AFTER_OPENING) {
-      setTimeout(() => {
-        this.process(pid);
-      }, after).unref();
+    const isWatched = this.#openers.has(pid);
+    this.#openers.set(pid, 0);
+    if (!isWatched) this.#lookLater(pid);
+  }
+
+  #lookLater(pid: number): void {
+    const after = AFTER_OPENING[this.#openers.get(pid) ?? 0];
+    if (after === undefined) {
+      this.#openers.delete(pid);
+      return;
     }
+    setTimeout(() => {
+      this.process(pid);
+      this.#openers.set(pid, (this.#openers.get(pid) ?? 0) + 1);
+      this.#lookLater(pid);
+    }, after).unref();
   }
 
   link(netnsInode: number, ifindex: number): void {
     this.#pending.addLink(netnsInode, ifindex);
+    this.#wake?.abort();
+  }
+
+  netns(netnsInode: number): void {
+    this.#pending.namespaces.add(netnsInode);
+    this.#wake?.abort();
+  }
+
+  netnsGone(netnsInode: number): void {
+    this.#pending.goneNamespaces.add(netnsInode);
     this.#wake?.abort();
   }
 
@@ -83,10 +116,20 @@ export class LookLoop implements Changes {
     this.#wake?.abort();
   }
 
+  /**
+   * Events were lost. A scan finds what they would have told, but not what comes of it: who has opened a
+   * node unseen may attach the file later.
+   */
+  lost(): void {
+    this.#uneasyUntil = performance.now() + UNEASY;
+    this.everything();
+  }
+
   /** Ends only by an error. */
   async run(): Promise<never> {
     while (true) {
       const began = performance.now();
+      this.#beforeScan = process.cpuUsage();
       const answers = this.#asked;
       this.#asked = [];
       this.#pending = new GrowingScope();
@@ -96,14 +139,25 @@ export class LookLoop implements Changes {
       // At least as long a rest as the work took: on a host so large that a scan takes longer than
       // the interval, half of one core is enough.
       const earliest = performance.now() + took;
-      await this.#lookAtParts(earliest, Math.max(began + this.#interval(took), earliest));
+      await this.#lookAtParts(earliest, Math.max(began + this.scanInterval, earliest));
     }
   }
 
-  /** What no trigger tells is found by scans: as often as the budget allows. */
-  #interval(took: number): number {
+  /**
+   * From the start of the scan that was made last to the start of the next, milliseconds: what no trigger
+   * tells is found by scans, as often as the budget allows.
+   */
+  get scanInterval(): number {
+    const { user, system } = process.cpuUsage(this.#beforeScan);
+    return this.intervalAfter((user + system) / 1000);
+  }
+
+  /** `cost` is what a scan took of all cores together, milliseconds. */
+  intervalAfter(cost: number): number {
     const { share, isTold } = this.reconciling;
-    return isTold() ? Math.min(Math.max(took / share, SHORTEST), LONGEST) : SHORTEST;
+    if (performance.now() < this.#uneasyUntil) return SHORTEST;
+    const allowed = isTold() ? share : Math.min(share * UNTOLD, 1);
+    return Math.min(Math.max(cost / allowed, SHORTEST), LONGEST);
   }
 
   /** Until a scan is due, or one is wanted and may be made. */
@@ -127,16 +181,15 @@ export class LookLoop implements Changes {
     const scope = this.#pending;
     this.#pending = new GrowingScope();
     const outcome = scope.size > PART_MAX ? 'scan' : await this.looks.part(scope);
-    if (outcome === 'settled') {
-      this.#retries = 0;
-    } else if (outcome === 'scan' || this.#retries === RETRIES.length) {
-      this.#retries = 0;
+    if (outcome === 'settled') return;
+    const after = RETRIES[scope.attempts++];
+    if (outcome === 'scan' || after === undefined) {
       this.everything();
     } else {
       setTimeout(() => {
         this.#pending.add(scope);
         this.#wake?.abort();
-      }, RETRIES[this.#retries++]).unref();
+      }, after).unref();
     }
   }
 

@@ -1,47 +1,65 @@
 /** Processes that open and close device nodes: the host's, and those of containers. */
-import { statusOfPath } from '../kernel/descriptor.js';
+import { close, isCharacterDevice, open, O_PATH, statusOf } from '../kernel/descriptor.js';
 import { FileMonitor } from '../kernel/fanotify.js';
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { Changes, Trigger } from './trigger.js';
 
+/** Whether this is the device number of a tun, macvtap or ipvtap node. */
+export type IsNode = (major: number, minor: number) => boolean;
+
 export class NodeTrigger implements Trigger {
-  readonly name = 'fanotify';
   readonly #monitor = new FileMonitor();
-  readonly #watched = new Set<string>();
+  /** Those of the last scan that are watched. */
+  #watched = new Set<string>();
 
   /** `ownPid`: whose own copies of files are no news. Throws KernelError. */
-  constructor(private readonly ownPid: number) {}
+  constructor(
+    private readonly ownPid: number,
+    private readonly isNode: IsNode,
+  ) {}
 
   get fds(): Iterable<number> {
     return [this.#monitor.fd];
   }
 
-  /** Watches the node that `path` leads to, which may be `/proc/PID/fd/FD`. */
-  watch(path: string): void {
+  /** Watches the nodes that these paths lead to, which may be `/proc/PID/fd/FD`, and those of before. */
+  watch(paths: Iterable<string>): void {
+    const watched = new Set<string>();
+    for (const path of paths) {
+      if (this.#watched.has(path) || this.add(path)) watched.add(path);
+    }
+    this.#watched = watched;
+  }
+
+  /**
+   * Watches one more. False where there is none, or its file system does not take part: scans find what
+   * opens it.
+   */
+  add(path: string): boolean {
     try {
-      const { devMajor, devMinor, inode } = statusOfPath(path);
-      const file = `${devMajor}:${devMinor}/${inode}`;
-      if (this.#watched.has(file)) return;
-      this.#monitor.watch(path);
-      this.#watched.add(file);
+      const node = open(path, O_PATH);
+      try {
+        // A container can have anything under any name.
+        const { mode, rdevMajor, rdevMinor } = statusOf(node);
+        if (!isCharacterDevice(mode) || !this.isNode(rdevMajor, rdevMinor)) return false;
+        this.#monitor.watch(`/proc/self/fd/${node}`);
+        return true;
+      } finally {
+        close(node);
+      }
     } catch (error) {
-      // It has gone, or its file system does not take part: scans find what opens it.
       if (!isKernelError(error)) throw error;
+      return false;
     }
   }
 
   tell(_: number, changes: Changes): void {
-    try {
-      for (const { pid, opened, closed } of this.#monitor.read()) {
-        if (pid === this.ownPid) continue;
-        // Without CAP_SYS_ADMIN the kernel keeps to itself who it was.
-        if (pid === 0) changes.everything('a device node was opened or closed');
-        else if (opened) changes.opened(pid);
-        else if (closed) changes.process(pid);
-      }
-    } catch (error) {
-      if (!isKernelError(error, 'EOVERFLOW')) throw error;
-      changes.everything('openings of device nodes were lost');
+    for (const { pid, opened, closed } of this.#monitor.read()) {
+      if (pid === this.ownPid) continue;
+      // Without CAP_SYS_ADMIN the kernel keeps to itself who it was.
+      if (pid === 0) changes.everything();
+      else if (opened) changes.opened(pid);
+      else if (closed) changes.process(pid);
     }
   }
 

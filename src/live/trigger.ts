@@ -8,15 +8,21 @@ export interface Changes {
   readonly opened: (pid: number) => void;
   /** This link may have changed, come or gone; `netnsInode` is its network namespace. */
   readonly link: (netnsInode: number, ifindex: number) => void;
-  /** Something was missed: it may be anywhere. */
-  readonly everything: (reason: string) => void;
+  /** Any link of this network namespace may have: it was not listened to until now. */
+  readonly netns: (netnsInode: number) => void;
+  /** This network namespace has gone, and its links with it. */
+  readonly netnsGone: (netnsInode: number) => void;
+  /** It may be anywhere. */
+  readonly everything: () => void;
 }
 
 export interface Trigger {
-  readonly name: string;
   /** Descriptors that can be read when there is something to tell. */
   readonly fds: Iterable<number>;
-  /** Tells what one of the descriptors has. Throws KernelError when the trigger is dead. */
+  /**
+   * Tells what one of the descriptors has. Throws KernelError: ENOBUFS or EOVERFLOW when some of it was
+   * lost, any other when the trigger is dead.
+   */
   readonly tell: (fd: number, changes: Changes) => void;
   readonly close: () => void;
 }

@@ -24,7 +24,21 @@ export interface Degradation {
 /** At most this many denied processes or namespaces are told one by one. */
 export const DENIED_DETAILS_MAX = 100;
 
-export interface Coverage {
+export type TriggerKind = 'RTNETLINK' | 'FANOTIFY' | 'PROCESS_CONNECTOR' | 'PIDFD';
+
+/** What tells that something may have changed. */
+export interface TriggerState {
+  readonly kind: TriggerKind;
+  /** Why it is not at work, or not in all namespaces; empty while it is. */
+  readonly missing: string;
+  /** How often it has lost events since the probe began. */
+  readonly losses: number;
+  /** Milliseconds since the epoch; null when it never did. */
+  readonly lastLoss: number | null;
+}
+
+/** What one scan saw. */
+export interface ScanCoverage {
   readonly processesSeen: number;
   readonly processesDenied: number;
   /** Ordered by pid, at most DENIED_DETAILS_MAX. */
@@ -40,4 +54,11 @@ export interface Coverage {
   readonly scanTime: number;
   /** Milliseconds. */
   readonly scanDuration: number;
+}
+
+export interface Coverage extends ScanCoverage {
+  /** One of each kind. */
+  readonly triggers: readonly TriggerState[];
+  /** From the start of the scan to that of the next, at most, milliseconds. */
+  readonly scanInterval: number;
 }

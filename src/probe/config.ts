@@ -1,6 +1,6 @@
 /** What the probe is told when it is started. */
 import { z } from 'zod';
-import { TRIGGERS } from '../live/triggers.js';
+import { TRIGGER_NAMES } from '../live/trigger-kinds.js';
 
 const config = z.strictObject({
   finder: z.enum(['auto', 'proc', 'bpf']),
@@ -8,7 +8,7 @@ const config = z.strictObject({
   /** Percent of one core that scans may take while nothing is told. */
   scanBudget: z.number().positive().max(100),
   /** Triggers not to use. */
-  withoutTriggers: z.array(z.enum(TRIGGERS)),
+  withoutTriggers: z.array(z.enum(TRIGGER_NAMES)),
 });
 
 export type ProbeConfig = z.infer<typeof config>;

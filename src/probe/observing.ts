@@ -5,8 +5,10 @@ import type { Finder } from '../inspect/find.js';
 import type { Host } from '../inspect/host.js';
 import { Inspector } from '../inspect/inspector.js';
 import { LookLoop, type Outcome } from '../live/look-loop.js';
+import { isNode, tapNodesOf } from '../inspect/nodes.js';
 import type { Scope } from '../inspect/scope.js';
-import { Triggers, type TriggerName } from '../live/triggers.js';
+import type { TriggerName } from '../live/trigger-kinds.js';
+import { Triggers } from '../live/triggers.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Observation } from '../model/observation.js';
 import { Difference } from './difference.js';
@@ -35,15 +37,20 @@ export class Observing {
     const { procRoot } = host;
     const { workloadOf, userNameOf } = new Identification({ root: hostRoot(procRoot), procRoot });
     this.#inspector = new Inspector({ host, finder, workloadOf, userNameOf });
-    const isTold = () => this.#triggers.missing.length === 0;
+    const isTold = () => this.#triggers.areComplete;
     this.#loop = new LookLoop(
       { share: scanShare, isTold },
       { scan: (answers) => this.#scan(answers), part: (scope) => this.#part(scope) },
     );
     this.#triggers = new Triggers({
+      procRoot,
       ownNetns: host.ownNetns,
       ownPid: host.ownPid,
+      isNode: (major, minor) => isNode(host, major, minor),
       changes: this.#loop,
+      lost: () => {
+        this.#loop.lost();
+      },
       without: new Set(withoutTriggers),
     });
   }
@@ -66,11 +73,14 @@ export class Observing {
 
   async #scan(answers: readonly number[]): Promise<void> {
     const { log, tell } = this.options;
-    const { bindings, coverage, nodes } = await this.#inspector.scan(answers.length > 0);
+    const { bindings, coverage, nodes, mountNamespaces } = await this.#inspector.scan(
+      answers.length > 0,
+    );
     log.debug({ took: coverage.scanDuration, bindings: bindings.length }, 'scanned');
-    this.#triggers.watch(this.#inspector.holders(), nodes);
-    const degraded = [...coverage.degraded, ...this.#triggers.missing];
-    this.#coverage = { ...coverage, degraded };
+    this.#triggers.watch({ holders: this.#inspector.holders(), nodes, mountNamespaces });
+    const triggers = this.#triggers.states;
+    const scanInterval = this.#loop.scanInterval;
+    this.#coverage = { ...coverage, triggers, scanInterval };
     await tell(this.#difference.next(bindings, this.#coverage), answers);
   }
 
@@ -79,7 +89,7 @@ export class Observing {
     const begin = performance.now();
     const seen = this.#inspector.scanPart(scope);
     if (seen === null || this.#coverage === null) return 'scan';
-    this.#triggers.watch(this.#inspector.holders(), []);
+    this.#triggers.watchHolders(this.#inspector.holders(), tapNodesOf(seen.bindings));
     const observation = this.#difference.part(seen.bindings, seen.gone, this.#coverage);
     log.trace({ took: performance.now() - begin, differs: observation !== null }, 'looked again');
     if (observation !== null) await tell(observation, []);

@@ -21,5 +21,12 @@ export function coverageDiffers(before: StoredCoverage, after: StoredCoverage): 
 }
 
 function withoutFigures(coverage: StoredCoverage): StoredCoverage {
-  return { ...coverage, processesSeen: 0, netnsSeen: 0, scanTime: 0, scanDuration: 0 };
+  return {
+    ...coverage,
+    processesSeen: 0,
+    netnsSeen: 0,
+    scanTime: 0,
+    scanDuration: 0,
+    scanInterval: 0,
+  };
 }

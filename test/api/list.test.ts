@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
-import { Finder } from '../../src/gen/tapmap/v1/coverage.js';
+import { Finder, TriggerKind } from '../../src/gen/tapmap/v1/coverage.js';
+import type { TriggerState } from '../../src/model/coverage.js';
 import { DeviceKind, Evidence, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import {
   ListTapBindingsRequest,
@@ -209,6 +210,11 @@ describe('ListTapBindings', () => {
       deniedProcesses: [{ pid: 7, errno: 'EACCES' }],
       degraded: [{ missing: 'CAP_NET_ADMIN', cost: 'much', remedy: 'grant it' }],
       scanDuration: 1_250.5,
+      triggers: [
+        { kind: 'PIDFD', missing: '', losses: 0, lastLoss: null },
+        { kind: 'FANOTIFY', missing: 'EPERM', losses: 2, lastLoss: 5_000 },
+      ] satisfies TriggerState[],
+      scanInterval: 9_000,
     };
     server.store.apply(observed(1_000, [], { coverage: coverage(denied) }));
     server.store.markStale('the probe ended');
@@ -218,6 +224,16 @@ describe('ListTapBindings', () => {
     assert.equal(summary.coverage.finder, Finder.FINDER_PROC);
     assert.equal(summary.coverage.degraded[0]?.remedy, 'grant it');
     assert.deepEqual(summary.coverage.scanDuration, { seconds: 1n, nanos: 250_500_000 });
+    assert.deepEqual(summary.coverage.triggers, [
+      { kind: TriggerKind.TRIGGER_KIND_PIDFD, missing: '', losses: 0n, lastLoss: undefined },
+      {
+        kind: TriggerKind.TRIGGER_KIND_FANOTIFY,
+        missing: 'EPERM',
+        losses: 2n,
+        lastLoss: new Date(5_000),
+      },
+    ]);
+    assert.deepEqual(summary.coverage.scanInterval, { seconds: 9n, nanos: 0 });
     assert.equal(summary.coverage.stale?.reason, 'the probe ended');
   });
 

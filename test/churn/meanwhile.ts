@@ -12,8 +12,10 @@ export class Meanwhile {
   readonly #holders = new Set<string>();
   readonly #unheld = new Set<string>();
   readonly #pids = new Set<number>();
-  /** Processes that became another program. */
-  readonly #execs = new Set<number>();
+  /** Processes whose first thread let go of its table, which other threads of it still had then. */
+  readonly #letGo = new Set<number>();
+  /** By the numbers that operations have for them; of those that are gone, too. */
+  readonly #pidOf = new Map<number, number>();
   #throughout = new Set<string>();
   /** Where each device was, and what it was called. */
   readonly #placesOf = new Map<TrueDevice, Set<string>>();
@@ -36,7 +38,7 @@ export class Meanwhile {
     this.#holders.clear();
     this.#unheld.clear();
     this.#pids.clear();
-    this.#execs.clear();
+    this.#letGo.clear();
     this.#placesOf.clear();
     this.#throughout = this.#present();
     this.#remember();
@@ -52,8 +54,9 @@ export class Meanwhile {
         this.#heldByOf(file.device).add(learned);
       }
     }
-    if (operation.do === 'exec') {
-      this.#execs.add(this.truth.processes.get(operation.process)!.pid);
+    // An exec gives a process a table of its own. One that is killed ends thread by thread.
+    if (operation.do === 'exec' || operation.do === 'kill') {
+      this.#letGo.add(this.#pidOf.get(operation.process)!);
     }
     const present = this.#present();
     for (const key of this.#throughout) if (!present.has(key)) this.#throughout.delete(key);
@@ -66,7 +69,10 @@ export class Meanwhile {
   }
 
   #remember(): void {
-    for (const { pid } of this.truth.processes.values()) this.#pids.add(pid);
+    for (const [number, { pid }] of this.truth.processes) {
+      this.#pids.add(pid);
+      this.#pidOf.set(number, pid);
+    }
     for (const device of this.truth.devices) {
       const key = keyOf(device);
       this.#placesOf.set(device, (this.#placesOf.get(device) ?? new Set()).add(key));
@@ -136,9 +142,7 @@ export class Meanwhile {
       for (const { fd, tid } of fds) {
         const claim = `${key} ${slot({ pid, tid, fd })}`;
         if (this.#holders.has(claim) || this.#holders.has(`${key} ${pid}`)) continue;
-        // An exec gives the process a table of its own, and its other threads keep the one that
-        // they had until they have ended.
-        if (this.#execs.has(pid) && this.#holders.has(`${key} ${pid}:${fd}`)) continue;
+        if (this.#letGo.has(pid) && this.#holders.has(`${key} ${pid}:${fd}`)) continue;
         // Somebody else may look at the same file, and hold a copy for that moment.
         if (this.#pids.has(pid)) problems.push(`${claim} was never true`);
       }

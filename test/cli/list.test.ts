@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TriggerKind } from '../../src/gen/tapmap/v1/coverage.js';
 import { DeviceKind, HintKind, ReasonCode, Verdict } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type { ListTapBindingsRequest } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { binding, FOOZ, HELD, holder, HOST, QEMU, summary, UNHELD } from './sample.js';
@@ -73,6 +74,22 @@ describe('tapmap list in a pipe', () => {
       netnsDenied: 1,
       deniedNetns: [{ inode: 4026532000n, errno: 'EPERM' }],
       degraded: [{ missing: 'CAP_BPF', cost: 'the BPF finder is off', remedy: 'grant it' }],
+      triggers: [
+        { kind: TriggerKind.TRIGGER_KIND_RTNETLINK, missing: '', losses: 0n, lastLoss: undefined },
+        {
+          kind: TriggerKind.TRIGGER_KIND_FANOTIFY,
+          missing: 'EPERM',
+          losses: 0n,
+          lastLoss: undefined,
+        },
+        {
+          kind: TriggerKind.TRIGGER_KIND_PIDFD,
+          missing: 'ENOSYS',
+          losses: 1n,
+          lastLoss: undefined,
+        },
+      ],
+      scanInterval: { seconds: 2n, nanos: 500_000_000 },
       stale: { since: new Date('2026-01-31T12:00:00.000Z'), reason: 'the probe ended' },
     });
     await using server = await stage(answering([UNHELD], blind));
@@ -83,6 +100,7 @@ describe('tapmap list in a pipe', () => {
         'tapmap: list: not live since 2026-01-31T12:00:00.000Z, this is what was last seen: the probe ended',
         'tapmap: list: 2 processes could not be looked at (EACCES: 12, 15): what they hold is not known',
         'tapmap: list: 1 network namespace could not be looked into (EPERM: 4026532000): its devices are not shown',
+        'tapmap: list: without fanotify, pidfd changes may be seen 2.5 s late, by scans only',
         'tapmap: list: without CAP_BPF: the BPF finder is off (grant it)',
         '',
       ].join('\n'),

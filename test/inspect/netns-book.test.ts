@@ -27,7 +27,7 @@ const kernel: Linux = {
 const host = { ...thisHost(), linux: kernel, ownNetns: 1 };
 
 function entry(inode: number, pids: number[], ...paths: string[]): CensusEntry {
-  return { inode, pids, paths: new Set(paths), files: [], maybeOther: false };
+  return { inode, pids, paths: new Set(paths), files: [], maybeOther: false, isNew: false };
 }
 
 function pick({ pid, comm }: Netns): Pick<Netns, 'pid' | 'comm'> {
@@ -45,6 +45,7 @@ function lookAt(...entries: CensusEntry[]): Look {
   return {
     finds: { tables: [], namespaceFiles: new Map(), seen: [], denied: new Map(), tasks: null },
     census: new Map(entries.map((one) => [one.inode, one])),
+    mountNamespaces: new Map(),
     namespaces: byInode(...entries.map(({ inode }) => netnsLinks(inode, []))),
     netnsDenied: new Map(),
     processes: new Map(),

@@ -178,7 +178,7 @@ function overflowEvent(): Buffer {
 describe('the process connector', () => {
   it('tells of a fork, an exec and an exit', { skip }, async (t) => {
     const stage = setStage(t);
-    const processes = new ProcessConnector();
+    const processes = new ProcessConnector(['fork', 'exec', 'exit']);
     stage.atEnd(() => {
       processes.close();
     });
@@ -200,7 +200,7 @@ describe('the process connector', () => {
 
   it('reads no more than it is told to', { skip }, async (t) => {
     const stage = setStage(t);
-    const processes = new ProcessConnector();
+    const processes = new ProcessConnector(['fork', 'exec', 'exit']);
     stage.atEnd(() => {
       processes.close();
     });
@@ -223,7 +223,7 @@ describe('an epoll', () => {
     async (t) => {
       const stage = setStage(t);
       const links = new LinkMonitor();
-      const processes = new ProcessConnector();
+      const processes = new ProcessConnector(['fork', 'exec', 'exit']);
       const epoll = new Epoll();
       stage.atEnd(() => {
         links.close();

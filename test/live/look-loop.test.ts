@@ -17,15 +17,16 @@ class Scans {
   readonly #waiting: Scan[] = [];
 
   readonly parts: Scope[] = [];
-  /** What looks at parts come to, in their order; after those, settled. */
+  /** What looks at parts come to, in their order; after those, what `outcomeOf` says. */
   readonly outcomes: Outcome[] = [];
+  outcomeOf: (scope: Scope) => Outcome = () => 'settled';
 
   constructor(reconciling: Reconciling) {
     this.loop = new LookLoop(reconciling, {
       scan: (answers) => this.#scan(answers),
       part: (scope) => {
         this.parts.push(scope);
-        return Promise.resolve(this.outcomes.shift() ?? 'settled');
+        return Promise.resolve(this.outcomes.shift() ?? this.outcomeOf(scope));
       },
     });
     this.end = this.loop.run().catch((error: unknown) => error);
@@ -231,4 +232,49 @@ test('more parts than a scan would cost are a scan', { timeout: 10_000 }, async 
   (await scans.next()).done();
   assert.equal(scans.parts.length, 0);
   await stop(scans);
+});
+
+test(
+  'a part that never settles takes a scan although others settle meanwhile',
+  { timeout: 10_000 },
+  async () => {
+    const scans = new Scans(SELDOM);
+    scans.outcomeOf = ({ pids }) => (pids.has(7) ? 'unsettled' : 'settled');
+    (await scans.next()).done();
+    scans.loop.process(7);
+    const others = setInterval(() => {
+      scans.loop.process(8);
+    }, 1);
+    const { done } = await scans.next();
+    clearInterval(others);
+    done();
+    await stop(scans);
+  },
+);
+
+test(
+  'after events were lost scans come often for a while, as what follows from those is not told',
+  { timeout: 10_000 },
+  async () => {
+    const scans = new Scans(SELDOM);
+    (await scans.next()).done();
+    scans.loop.lost();
+    (await scans.next()).done();
+    // Not asked for, and with SELDOM it would not come before the time is up.
+    (await scans.next()).done();
+    await stop(scans);
+  },
+);
+
+test('the interval follows from what a scan costs, between a second and a minute', () => {
+  const none = { scan: () => Promise.resolve(), part: () => Promise.resolve('settled' as const) };
+  const after = (took: number, share: number, isTold: boolean) =>
+    new LookLoop({ share, isTold: () => isTold }, none).intervalAfter(took);
+  assert.equal(after(100, 0.01, true), 10_000);
+  assert.equal(after(1, 0.01, true), 1000);
+  assert.equal(after(10_000, 0.01, true), 60_000);
+  // Ten times as much, where something is not told.
+  assert.equal(after(500, 0.01, false), 5000);
+  assert.equal(after(100, 0.01, false), 1000);
+  assert.equal(after(3000, 0.5, false), 3000);
 });

@@ -47,4 +47,6 @@ export const coverage: Coverage = {
   unattachedFds: 0,
   scanTime: 0,
   scanDuration: 1,
+  triggers: [],
+  scanInterval: 1000,
 };

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { TriggerKind } from '../../src/gen/tapmap/v1/coverage.js';
 import {
   Evidence,
   ReasonCode,
@@ -354,9 +355,15 @@ test(
     const tapmap = await startRefusing(t, ['AF_NETLINK', 'EAFNOSUPPORT']);
     const stage = setStage(t);
     await devices(stage);
-    const monitors = ['rtnetlink', 'process-connector'];
-    assert.deepEqual(await missingOf(tapmap), ['NETLINK_ROUTE', ...monitors]);
+    assert.deepEqual(await missingOf(tapmap), ['NETLINK_ROUTE']);
     const { bindings, coverage } = await tapmap.agreed();
+    for (const { kind, missing: why } of coverage.triggers) {
+      const isRefused =
+        kind === TriggerKind.TRIGGER_KIND_RTNETLINK ||
+        kind === TriggerKind.TRIGGER_KIND_PROCESS_CONNECTOR;
+      if (isRefused) assert.notEqual(why, '');
+    }
+    assert.equal(coverage.triggers.length, 4);
     assert.deepEqual(bindings, []);
     assert.equal(coverage.netnsSeen, 0);
     assert.ok(coverage.deniedNetns.every(({ errno }) => errno === 'EAFNOSUPPORT'));

@@ -1,16 +1,23 @@
 // What triggers tell reaches a watcher at once: here scans are so rare that none comes while a test waits.
 import assert from 'node:assert/strict';
+import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { Verdict, type TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
+import { TriggerKind } from '../../src/gen/tapmap/v1/coverage.js';
 import { missing } from '../stage/ability.js';
+import { addMacvtap, missingMacvtap } from '../stage/macvtap.js';
 import type { Netns } from '../stage/netns.js';
+import { removeNetns } from '../stage/netns.js';
 import { setStage } from '../stage/stage.js';
 import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP } from '../stage/tun.js';
 import { until } from '../stage/until.js';
-import { Tapmap } from './tapmap.js';
+import { Tapmap, WITHOUT_TRIGGERS } from './tapmap.js';
 
 const TAP = IFF_TAP | IFF_NO_PI;
-const skip = missing('initial-root', 'tun', 'netns');
+const skip =
+  WITHOUT_TRIGGERS === undefined
+    ? missing('initial-root', 'tun', 'netns')
+    : `without ${WITHOUT_TRIGGERS}, by TAPMAP_TEST_WITHOUT_TRIGGERS`;
 // One ten-thousandth of a percent: a minute apart, which is the longest.
 const tapmap = Tapmap.ofFile(skip, { flags: ['--scan-budget', '0.0001'] });
 
@@ -147,4 +154,87 @@ test('one more queue, and one less, of a device that is up', { skip }, async (t)
   await untilTold('two queues', name, stage.home, ({ queues }) => queues?.found === 2);
   await agent.setQueue(fd, 'detach');
   await untilTold('a detached one', name, stage.home, ({ queues }) => queues?.disabled === 1);
+});
+
+test(
+  'an attach through a node that a container has of its own, before anybody has opened that',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const name = stage.unheldDevice();
+    const ownNode =
+      'mount -t tmpfs tmpfs /dev/net && mknod -m 600 /dev/net/tun c 10 200 && exec "$@"';
+    const first = await stage.agent([], {
+      under: ['unshare', '--mount', 'sh', '-c', ownNode, 'container'],
+    });
+    // The program that a container starts with is watched for a while anyway; one that comes later is not.
+    const later = await stage.agent([], {
+      under: ['nsenter', `--mount=/proc/${first.pid}/ns/mnt`, '--'],
+    });
+    const fd = await later.open();
+    await later.attach(fd, name, TAP);
+    await untilTold('HELD', name, stage.home, isHeldBy(later.pid));
+    await later.close(fd);
+    await untilTold('UNHELD', name, stage.home, isUnheld);
+  },
+);
+
+test('a device that a program makes in a namespace where nobody has been', { skip }, async (t) => {
+  const stage = setStage(t);
+  const netns = stage.netns();
+  const name = stage.deviceName();
+  netns.ip('tuntap', 'add', name, 'mode', 'tap');
+  const made = await untilTold('UNHELD', name, netns, isUnheld);
+  assert.deepEqual(made.device?.netns?.paths, [netns.path]);
+  netns.ip('link', 'del', name);
+  await until('the watch tells that it is gone', () => told(name, netns) === undefined);
+});
+
+test('a namespace that is deleted, and what is in it', { skip }, async (t) => {
+  const stage = setStage(t);
+  const netns = stage.netns();
+  const name = stage.unheldDevice(netns);
+  await untilTold('UNHELD', name, netns, isUnheld);
+  const inode = netns.inode;
+  removeNetns(netns.path.replace('/run/netns/', ''));
+  await until('the watch tells that it is gone', () =>
+    tapmap.replay
+      .bindings()
+      .every(({ device }) => device?.netns?.inode !== BigInt(inode) || device.name !== name),
+  );
+});
+
+const skipMacvtap = skip === false ? missingMacvtap() : skip;
+
+test('a macvtap whose node in /dev is opened, and closed', { skip: skipMacvtap }, async (t) => {
+  const stage = setStage(t);
+  const [below, name] = [stage.unheldDevice(), stage.deviceName()];
+  addMacvtap(stage, below, name);
+  const ifindex = stage.home.ifindex(name);
+  await untilTold('it', name, stage.home, ({ verdict }) => verdict === Verdict.VERDICT_UNKNOWN);
+  const holder = await stage.holder([stage.own(openSync(`/dev/tap${ifindex}`, 'r+'))]);
+  await untilTold('HELD', name, stage.home, isHeldBy(holder.pid));
+  await holder.kill();
+  await untilTold('that nobody holds it', name, stage.home, (told) => told.holders.length === 0);
+});
+
+test('events that were lost are told as such, and nothing is missed', { skip }, async (t) => {
+  const stage = setStage(t);
+  const name = stage.deviceName();
+  await stage.holder([stage.queue(name)]);
+  await untilTold('HELD', name, stage.home, ({ verdict }) => verdict === Verdict.VERDICT_HELD);
+  const losses = () =>
+    tapmap.replay.coverage?.triggers.find(({ kind }) => kind === TriggerKind.TRIGGER_KIND_RTNETLINK)
+      ?.losses ?? 0n;
+  const before = losses();
+  tapmap.signalProbe('SIGSTOP');
+  try {
+    // Each makes an event of about 2 KiB in a buffer of 16 MiB.
+    stage.home.run('sh', '-c', `seq -f 'link set ${name} mtu %g' 1000 21000 | ip -batch -`);
+    stage.home.ip('link', 'set', name, 'mtu', '1234');
+  } finally {
+    tapmap.signalProbe('SIGCONT');
+  }
+  await untilTold('what it is in the end', name, stage.home, ({ device }) => device?.mtu === 1234);
+  await until('the watch tells of the loss', () => losses() > before);
 });

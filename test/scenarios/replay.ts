@@ -1,5 +1,6 @@
 // A client of Watch that does what the API tells it to do, and nothing else.
 import assert from 'node:assert/strict';
+import type { Coverage } from '../../src/gen/tapmap/v1/coverage.js';
 import type { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import {
   ChangeType,
@@ -12,6 +13,8 @@ export class Replay {
   revision = -1n;
   /** Each whole batch of changes outside snapshots. */
   readonly batches: (readonly Change[])[] = [];
+  /** What could not be seen, as told last. */
+  coverage: Coverage | null = null;
   #bindings = new Map<string, TapBinding>();
   #snapshot: Map<string, TapBinding> | null = null;
   #batch: Change[] = [];
@@ -47,6 +50,9 @@ export class Replay {
         if (event.value.more) return;
         this.#applyBatch();
         break;
+      case 'coverage':
+        this.coverage = event.value;
+        return;
       default:
         if (this.#snapshot !== null) return;
     }

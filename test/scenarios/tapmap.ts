@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,16 @@ export interface TapmapOptions {
 
 /** With which finder: `proc` or `bpf`; without it the one that tapmap chooses. `.ci/run` takes both. */
 const { TAPMAP_TEST_FINDER: FINDER } = process.env;
+/** Names of triggers with commas between them, or `all`: those that it has to do without. */
+export const { TAPMAP_TEST_WITHOUT_TRIGGERS: WITHOUT_TRIGGERS } = process.env;
+const TRIGGERS = 'rtnetlink,fanotify,process-connector,pidfd';
+
+function withoutTriggers(): string[] {
+  const names = WITHOUT_TRIGGERS === 'all' ? TRIGGERS : WITHOUT_TRIGGERS;
+  return (names ?? '')
+    .split(',')
+    .flatMap((name) => (name === '' ? [] : ['--without-trigger', name]));
+}
 
 interface Running {
   readonly child: ChildProcess;
@@ -89,6 +99,7 @@ export class Tapmap {
       [
         ...args,
         ...(FINDER === undefined ? [] : ['--finder', FINDER]),
+        ...withoutTriggers(),
         ...['--listen', `unix://${socket}`, '--log-level', 'warn'],
         ...flags,
       ],
@@ -188,6 +199,17 @@ export class Tapmap {
       const { bindings } = await this.agreed();
       return bindingsOf(bindings, device, netns).length === 0;
     });
+  }
+
+  /** To stop it for a moment: for longer, and it is taken for dead. */
+  signalProbe(signal: NodeJS.Signals): void {
+    const { pid } = this.#run.child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    const probe = children.find((child) =>
+      readFileSync(`/proc/${child}/cmdline`, 'utf8').startsWith('tapmap probe'),
+    );
+    assert.ok(probe !== undefined, 'there is a probe');
+    process.kill(Number(probe), signal);
   }
 
   async stop(): Promise<void> {

@@ -63,6 +63,8 @@ export function observation(names: readonly string[], observedAt = 1_700_000_000
       unattachedFds: 0,
       scanTime: observedAt,
       scanDuration: 1,
+      triggers: [],
+      scanInterval: 1000,
     },
   };
 }

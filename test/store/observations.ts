@@ -129,6 +129,8 @@ export function coverage(fields: Partial<Coverage> = {}): Coverage {
     unattachedFds: 0,
     scanTime: 1_000,
     scanDuration: 12.5,
+    triggers: [],
+    scanInterval: 1000,
     ...fields,
   };
 }

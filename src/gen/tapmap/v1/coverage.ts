@@ -13,6 +13,66 @@ export const protobufPackage = "tapmap.v1";
 
 export const protobufFileName = "tapmap/v1/coverage.proto";
 
+/** The ways in which the kernel tells that something may have changed. */
+export enum TriggerKind {
+  /** TRIGGER_KIND_UNSPECIFIED - Never sent. */
+  TRIGGER_KIND_UNSPECIFIED = 0,
+  /**
+   * TRIGGER_KIND_RTNETLINK - Devices that come, go, move, are renamed or change: rtnetlink(7), of all
+   * network namespaces that are known.
+   */
+  TRIGGER_KIND_RTNETLINK = 1,
+  /** TRIGGER_KIND_FANOTIFY - Device nodes that are opened and closed: fanotify(7). */
+  TRIGGER_KIND_FANOTIFY = 2,
+  /** TRIGGER_KIND_PROCESS_CONNECTOR - Processes that fork and exec: the process connector, drivers/connector/cn_proc.c. */
+  TRIGGER_KIND_PROCESS_CONNECTOR = 3,
+  /** TRIGGER_KIND_PIDFD - Holders that exit: pidfd_open(2). */
+  TRIGGER_KIND_PIDFD = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function triggerKindFromJSON(object: any): TriggerKind {
+  switch (object) {
+    case 0:
+    case "TRIGGER_KIND_UNSPECIFIED":
+      return TriggerKind.TRIGGER_KIND_UNSPECIFIED;
+    case 1:
+    case "TRIGGER_KIND_RTNETLINK":
+      return TriggerKind.TRIGGER_KIND_RTNETLINK;
+    case 2:
+    case "TRIGGER_KIND_FANOTIFY":
+      return TriggerKind.TRIGGER_KIND_FANOTIFY;
+    case 3:
+    case "TRIGGER_KIND_PROCESS_CONNECTOR":
+      return TriggerKind.TRIGGER_KIND_PROCESS_CONNECTOR;
+    case 4:
+    case "TRIGGER_KIND_PIDFD":
+      return TriggerKind.TRIGGER_KIND_PIDFD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return TriggerKind.UNRECOGNIZED;
+  }
+}
+
+export function triggerKindToJSON(object: TriggerKind): string {
+  switch (object) {
+    case TriggerKind.TRIGGER_KIND_UNSPECIFIED:
+      return "TRIGGER_KIND_UNSPECIFIED";
+    case TriggerKind.TRIGGER_KIND_RTNETLINK:
+      return "TRIGGER_KIND_RTNETLINK";
+    case TriggerKind.TRIGGER_KIND_FANOTIFY:
+      return "TRIGGER_KIND_FANOTIFY";
+    case TriggerKind.TRIGGER_KIND_PROCESS_CONNECTOR:
+      return "TRIGGER_KIND_PROCESS_CONNECTOR";
+    case TriggerKind.TRIGGER_KIND_PIDFD:
+      return "TRIGGER_KIND_PIDFD";
+    case TriggerKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** How open files are found. */
 export enum Finder {
   /** FINDER_UNSPECIFIED - Never sent. */
@@ -94,7 +154,38 @@ export interface Coverage {
    * Set while no scan can be had, because the probe process failed and is being
    * restarted: what is served is what was last seen. Unset when the view is live.
    */
-  stale: Stale | undefined;
+  stale:
+    | Stale
+    | undefined;
+  /**
+   * What tells the server that something may have changed, so that it need not
+   * scan to see it. One of each kind.
+   */
+  triggers: Trigger[];
+  /**
+   * At most so long after the scan before the next one begins. What no trigger
+   * tells (a descriptor that is duplicated, or received over a socket) is seen
+   * by then; what a trigger tells is looked at at once.
+   */
+  scanInterval: Duration | undefined;
+}
+
+/** A way in which the kernel tells by itself that something may have changed. */
+export interface Trigger {
+  /** Which one. */
+  kind: TriggerKind;
+  /**
+   * Why it is not at work, one sentence for people: what it would tell is seen
+   * by scans only, which come more often for it. Empty while it is at work.
+   */
+  missing: string;
+  /**
+   * How often it has lost events since the probe began. A scan has followed
+   * each time.
+   */
+  losses: bigint;
+  /** When it lost events last. Unset when it never did. */
+  lastLoss: Date | undefined;
 }
 
 /** Since when, and why, the view is not live. */
@@ -147,6 +238,8 @@ function createBaseCoverage(): Coverage {
     scanTime: undefined,
     scanDuration: undefined,
     stale: undefined,
+    triggers: [],
+    scanInterval: undefined,
   };
 }
 
@@ -187,6 +280,12 @@ export const Coverage: MessageFns<Coverage> = {
     }
     if (message.stale !== undefined) {
       Stale.encode(message.stale, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.triggers) {
+      Trigger.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.scanInterval !== undefined) {
+      Duration.encode(message.scanInterval, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -300,6 +399,22 @@ export const Coverage: MessageFns<Coverage> = {
             message.stale = Stale.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.triggers.push(Trigger.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.scanInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -364,6 +479,14 @@ export const Coverage: MessageFns<Coverage> = {
         ? Duration.fromJSON(object.scan_duration)
         : undefined,
       stale: isSet(object.stale) ? Stale.fromJSON(object.stale) : undefined,
+      triggers: globalThis.Array.isArray(object?.triggers)
+        ? object.triggers.map((e: any) => Trigger.fromJSON(e))
+        : [],
+      scanInterval: isSet(object.scanInterval)
+        ? Duration.fromJSON(object.scanInterval)
+        : isSet(object.scan_interval)
+        ? Duration.fromJSON(object.scan_interval)
+        : undefined,
     };
   },
 
@@ -405,6 +528,12 @@ export const Coverage: MessageFns<Coverage> = {
     if (message.stale !== undefined) {
       obj.stale = Stale.toJSON(message.stale);
     }
+    if (message.triggers?.length) {
+      obj.triggers = message.triggers.map((e) => Trigger.toJSON(e));
+    }
+    if (message.scanInterval !== undefined) {
+      obj.scanInterval = Duration.toJSON(message.scanInterval);
+    }
     return obj;
   },
 
@@ -427,6 +556,134 @@ export const Coverage: MessageFns<Coverage> = {
       ? Duration.fromPartial(object.scanDuration)
       : undefined;
     message.stale = (object.stale !== undefined && object.stale !== null) ? Stale.fromPartial(object.stale) : undefined;
+    message.triggers = object.triggers?.map((e) => Trigger.fromPartial(e)) || [];
+    message.scanInterval = (object.scanInterval !== undefined && object.scanInterval !== null)
+      ? Duration.fromPartial(object.scanInterval)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTrigger(): Trigger {
+  return { kind: 0, missing: "", losses: 0n, lastLoss: undefined };
+}
+
+export const Trigger: MessageFns<Trigger> = {
+  encode(message: Trigger, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.missing !== "") {
+      writer.uint32(18).string(message.missing);
+    }
+    if (message.losses !== 0n) {
+      if (BigInt.asUintN(64, message.losses) !== message.losses) {
+        throw new globalThis.Error("value provided for field message.losses of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.losses);
+    }
+    if (message.lastLoss !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastLoss), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Trigger {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrigger();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missing = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.losses = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastLoss = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Trigger {
+    return {
+      kind: isSet(object.kind) ? triggerKindFromJSON(object.kind) : 0,
+      missing: isSet(object.missing) ? globalThis.String(object.missing) : "",
+      losses: isSet(object.losses) ? BigInt(object.losses) : 0n,
+      lastLoss: isSet(object.lastLoss)
+        ? fromJsonTimestamp(object.lastLoss)
+        : isSet(object.last_loss)
+        ? fromJsonTimestamp(object.last_loss)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Trigger): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = triggerKindToJSON(message.kind);
+    }
+    if (message.missing !== "") {
+      obj.missing = message.missing;
+    }
+    if (message.losses !== 0n) {
+      obj.losses = message.losses.toString();
+    }
+    if (message.lastLoss !== undefined) {
+      obj.lastLoss = message.lastLoss.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Trigger>, I>>(base?: I): Trigger {
+    return Trigger.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Trigger>, I>>(object: I): Trigger {
+    const message = createBaseTrigger();
+    message.kind = object.kind ?? 0;
+    message.missing = object.missing ?? "";
+    message.losses = (object.losses !== undefined && object.losses !== null) ? BigInt(object.losses) : 0n;
+    message.lastLoss = object.lastLoss ?? undefined;
     return message;
   },
 };

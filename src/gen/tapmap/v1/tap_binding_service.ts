@@ -291,7 +291,7 @@ export interface WatchTapBindingsResponse {
      * What could not be seen has changed. Sent in each snapshot just before
      * `snapshot_end`, and then when anything of it but the figures of the scan
      * itself changes (`processes_seen`, `netns_seen`, `scan_time`,
-     * `scan_duration`). It is no part of a revision: it may change while the
+     * `scan_duration`, `scan_interval`). It is no part of a revision: it may change while the
      * revision does not.
      */
     { $case: "coverage"; value: Coverage }
