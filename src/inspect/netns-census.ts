@@ -8,6 +8,7 @@ import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import { WAYS, type Finds } from './finds.js';
 import type { NetnsFiles } from './netns-files.js';
+import { isPidOfOtherProbe } from './other-probe.js';
 import type { Pace } from './pace.js';
 
 /** Ways into one network namespace, and what it is known by. */
@@ -58,7 +59,26 @@ export async function takeCensus(
     entry.files.push(...paths.map((path) => ({ root: null, path })));
   }
   for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
+  forgetWaysOfProbes(host, census, tunFiles);
   return { census, mountNamespaces };
+}
+
+/**
+ * The probe of another tapmap enters each namespace for a moment, and keeps some open for the time of a
+ * look. Where there is no other way in, the two would keep it alive for each other for ever.
+ */
+function forgetWaysOfProbes(host: Host, census: Census, { inodes }: NetnsFiles): void {
+  const led = new Set(inodes);
+  for (const { inode, pids, paths, files } of census.values()) {
+    if (paths.size > 0 || led.has(inode) || inode === host.ownNetns) continue;
+    const ways = [...pids, ...files.map(({ path }) => pidIn(host, path))];
+    if (ways.length > 0 && ways.every((pid) => isPidOfOtherProbe(host, pid))) census.delete(inode);
+  }
+}
+
+/** The process through whose /proc directory the path leads. */
+function pidIn({ procRoot }: Host, path: string): number {
+  return Number(path.slice(procRoot.length + 1).split('/', 1)[0]);
 }
 
 /** What was known of them leads elsewhere by now, or nowhere. */

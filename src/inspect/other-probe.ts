@@ -8,7 +8,10 @@ import { PROBE_TITLE } from '../model/process-title.js';
 import type { Host } from './host.js';
 import type { PinnedProcess } from './pinned-process.js';
 
-export function isOtherProbe(host: Host, { stat, directory }: PinnedProcess): boolean {
+export function isOtherProbe(
+  host: Host,
+  { stat, directory }: Pick<PinnedProcess, 'stat' | 'directory'>,
+): boolean {
   if (stat.comm !== PROBE_TITLE) return false;
   const { linux } = host;
   try {
@@ -16,6 +19,17 @@ export function isOtherProbe(host: Host, { stat, directory }: PinnedProcess): bo
       linux.readLink(`${directory}/exe`) === process.execPath &&
       linux.readPidStatus(directory).uid === process.geteuid?.()
     );
+  } catch (error) {
+    if (isKernelError(error)) return false;
+    throw error;
+  }
+}
+
+/** False where it has ended, or may not be looked at. */
+export function isPidOfOtherProbe(host: Host, pid: number): boolean {
+  const directory = `${host.procRoot}/${pid}`;
+  try {
+    return isOtherProbe(host, { stat: host.linux.readPidStat(directory), directory });
   } catch (error) {
     if (isKernelError(error)) return false;
     throw error;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -56,6 +56,28 @@ test('what the probe of another tapmap has open makes it no holder', { skip }, a
   assert.equal(binding.verdict, 'HELD');
   assert.deepEqual(holderPids(binding), [holder.pid]);
 });
+
+test(
+  'a namespace that nothing keeps but the probe of another tapmap is not one to be kept',
+  { skip },
+  async (t) => {
+    const stage = setStage(t);
+    const { netns, keeper } = await stage.unnamedNetns();
+    const device = stage.unheldDevice(netns);
+    const inspector = inspectorOn();
+    assert.equal(bindingOf(await scanned(inspector), device, netns).verdict, 'UNHELD');
+    const looking = stage.own(openSync(netns.path, 'r'));
+    const inside = ['--net=' + netns.path, process.execPath];
+    const program = [`--title=${PROBE_TITLE}`, '-e', 'process.stdin.resume()'];
+    await startCalledProbe(stage, looking, 'nsenter', ...inside, ...program);
+    assert.equal(bindingOf(await scanned(inspector), device, netns).verdict, 'UNHELD');
+    await keeper.kill();
+    const { bindings, coverage } = await scanned(inspector);
+    const left = bindings.filter(({ device: { name } }) => name === device);
+    assert.deepEqual(left, []);
+    assert.ok(!coverage.deniedNetns.some(({ inode }) => inode === netns.inode));
+  },
+);
 
 test('another program that is called so is told as a holder', { skip }, async (t) => {
   const stage = setStage(t);
