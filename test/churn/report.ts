@@ -45,11 +45,12 @@ export async function reportOf(
   );
   return [
     `${title}, at operation ${failure.at} (${failure.kind}):`,
-    failure.message,
     shortest.length === failing.length
       ? `It did not show in ${attempts} shorter lists. All ${failing.length} operations:`
       : `${shortest.length} of ${failing.length} operations are enough:`,
     ...shortest.map((operation) => `  ${written(operation)},`),
-    ...(last === failure ? [] : ['where it is', last.message]),
+    // Last, where it is seen below whatever long list.
+    failure.message,
+    ...(last === failure ? [] : ['and of the short list', last.message]),
   ].join('\n');
 }
