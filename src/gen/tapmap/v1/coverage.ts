@@ -175,8 +175,9 @@ export interface Trigger {
   /** Which one. */
   kind: TriggerKind;
   /**
-   * Why it is not at work, one sentence for people: what it would tell is seen
-   * by scans only, which come more often for it. Empty while it is at work.
+   * Why it is not at work, or not in all namespaces, one sentence for people:
+   * what it would tell is seen by scans only, which come more often for it.
+   * Empty while it is at work.
    */
   missing: string;
   /**
