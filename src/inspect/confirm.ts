@@ -1,7 +1,7 @@
 /**
- * Asks the open files again, after their devices were looked up: a name stands for a device only as
- * long as it is that device's. A device that was renamed, moved or deleted since is not confirmed,
- * and neither is one that another took the name of.
+ * Asks the open files again, after their devices were looked up, or looks the devices up again, after their
+ * files were asked: a name stands for a device only as long as it is that device's. A device that was
+ * renamed, moved or deleted since is not confirmed, and neither is one that another took the name of.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { KernelSight } from '../kernel/bpf-iterators.js';
@@ -11,7 +11,8 @@ import type { Finds } from './finds.js';
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
 import { withPinnedProcess } from './pinned-process.js';
-import type { Placement } from './place.js';
+import type { PlacedDevice, Placement } from './place.js';
+import type { RouteSockets } from './route-sockets.js';
 import { nodesOfName, readTapNodes, type TapNodes } from './tap-nodes.js';
 
 /** Whether there are files that only the finder can tell of: then it has to look a second time. */
@@ -21,18 +22,29 @@ export function needsFinder({ devices }: Placement): boolean {
 
 /**
  * What is not confirmed comes to `unplaced`. `tapNodes` are those that devices of macvtap and ipvtap
- * files were told by; `again` is what the finder found since, where that is needed.
+ * files were told by; `again` is what the finder found since, where that is needed; `sockets` are of the
+ * namespaces whose tun devices were listed before any file was asked.
  */
 export function confirm(
   host: Host,
   placement: Placement,
   tapNodes: TapNodes,
   again: Finds | null,
+  sockets: RouteSockets | null = null,
 ): Placement {
   const { devices, unplaced } = placement;
   const asked = devices.flatMap(({ proven }) => proven);
   const confirmed = new Set<Attachment>();
-  for (const table of byTable(asked.filter(({ evidence }) => evidence !== 'BPF'))) {
+  const toAsk: Attachment[] = [];
+  for (const device of devices) {
+    const isStillThere = sockets === null ? undefined : isStillNamed(device, sockets);
+    for (const attachment of device.proven) {
+      if (attachment.evidence === 'BPF') continue;
+      if (isStillThere === undefined) toAsk.push(attachment);
+      else if (isStillThere) confirmed.add(attachment);
+    }
+  }
+  for (const table of byTable(toAsk)) {
     for (const attachment of stillAttached(host, table)) confirmed.add(attachment);
   }
   const changed = changedNodes(host, [...confirmed], tapNodes);
@@ -48,6 +60,16 @@ export function confirm(
     ),
     unplaced: [...unplaced, ...asked.filter((attachment) => !confirmed.has(attachment))],
   };
+}
+
+/**
+ * Whether a tun device still has its index and name in the namespace in which it was listed; undefined
+ * where it was listed after its files were asked. What a file says of its device in between is true then.
+ */
+function isStillNamed({ device, netns }: PlacedDevice, sockets: RouteSockets): boolean | undefined {
+  if (device.driver !== 'tun') return undefined;
+  const name = sockets.nameOf(netns.inode, device.link.ifindex);
+  return name === undefined ? undefined : name === device.link.name;
 }
 
 /** Those of which the kernel's structures say the same as before. */

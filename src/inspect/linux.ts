@@ -8,6 +8,7 @@ import { close, readLink, statusOf, statusOfPath } from '../kernel/descriptor.js
 import { KernelError } from '../kernel/kernel-error.js';
 import { compareFdTables, compareOpenFiles } from '../kernel/kcmp.js';
 import { inNetns, isNetns, netnsCookie, openNetns } from '../kernel/netns.js';
+import { deviceName } from '../kernel/netdevice.js';
 import { pidfdGetfd, pidfdOpen, pidfdOpenThread, pidfdStands } from '../kernel/pidfd.js';
 import { walkFdTable } from '../kernel/proc-fd.js';
 import { readCgroup } from '../kernel/proc-pid-cgroup.js';
@@ -62,6 +63,7 @@ export interface Linux {
   readonly dumpLinks: typeof dumpLinks;
   readonly readLinkByIndex: typeof readLinkByIndex;
   readonly readLinkByName: typeof readLinkByName;
+  readonly deviceName: typeof deviceName;
   readonly openEthtoolSocket: typeof openEthtoolSocket;
   readonly answersEthtool: typeof answersEthtool;
   readonly combinedChannels: typeof combinedChannels;
@@ -123,6 +125,7 @@ export const linux: Linux = {
   dumpLinks,
   readLinkByIndex,
   readLinkByName,
+  deviceName,
   openEthtoolSocket,
   answersEthtool,
   combinedChannels,

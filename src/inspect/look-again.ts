@@ -155,7 +155,7 @@ function listLinks(
   const namespaces = new Map<number, NetnsLinks>();
   for (const [inode, choice] of links.choices) {
     const entry = census.get(inode);
-    const asked = links.whole.has(inode) ? 'all' : choice;
+    const asked = links.whole.has(inode) ? host.drivers() : choice;
     const answer = entry === undefined ? null : readNetnsLinks(host, entry, files, asked);
     if (answer !== null && !('errno' in answer)) namespaces.set(inode, answer);
   }

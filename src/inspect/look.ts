@@ -1,16 +1,17 @@
-/** One look at the host: find, resolve, take the census, list links, place, ask again. No verdicts. */
+/** One look at the host: find, take the census, list links, resolve, place, look up again. No verdicts. */
 import type { Attachment } from './attachment.js';
 import { confirm, needsFinder } from './confirm.js';
 import type { Finder } from './find.js';
 import type { Finds } from './finds.js';
-import type { Host } from './host.js';
-import { takeCensus, type Census, type MountNamespaces } from './netns-census.js';
+import type { Driver, Host } from './host.js';
+import { addTunFiles, takeCensus, type Census, type MountNamespaces } from './netns-census.js';
 import { NetnsFiles } from './netns-files.js';
 import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
 import { Pace } from './pace.js';
 import { place, type Placement } from './place.js';
 import type { ProcessFacts } from './process-facts.js';
 import { resolveTable } from './resolve.js';
+import { RouteSockets } from './route-sockets.js';
 import { readTapNodes } from './tap-nodes.js';
 
 export interface Look {
@@ -31,8 +32,14 @@ export interface Look {
 export async function look(host: Host, finder: Finder, thoroughly: boolean): Promise<Look> {
   const pace = new Pace();
   const files = new NetnsFiles(host);
+  const sockets = new RouteSockets(host);
   try {
     const finds = await finder.find(host, pace, thoroughly);
+    const { census, mountNamespaces } = await takeCensus(host, finds, pace);
+    const listed = new Listed(host, census, files);
+    // Before files are asked, so that to look up the names of these again confirms all that was asked
+    // in between. A macvtap or ipvtap file tells too little for that.
+    await listed.list(() => ['tun'], sockets, pace);
     const attachments: Attachment[] = [];
     const processes = new Map<number, ProcessFacts>();
     let unattached = 0;
@@ -44,16 +51,11 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
       unattached += resolved.unattached;
       if (resolved.refused !== null) finds.denied.set(table.pid, resolved.refused);
     }
-    const { census, mountNamespaces } = await takeCensus(host, finds, files, pace);
-    const namespaces = new Map<number, NetnsLinks>();
-    const netnsDenied = new Map<number, string>();
-    for (const entry of census.values()) {
-      await pace.rest();
-      const answer = readNetnsLinks(host, entry, files);
-      if (answer === null) continue;
-      if ('errno' in answer) netnsDenied.set(answer.inode, answer.errno);
-      else namespaces.set(answer.inode, answer);
-    }
+    addTunFiles(census, files);
+    const drivers = host.drivers();
+    const others = drivers.filter((driver) => driver !== 'tun');
+    await listed.list((inode) => (listed.has(inode) ? others : drivers), null, pace);
+    const { namespaces, netnsDenied } = listed;
     for (const { deviceNetns, sight } of attachments) {
       const netns = deviceNetns === null ? sight?.attachment?.netns : undefined;
       // Its device is known to be there, and there is no way in.
@@ -63,7 +65,7 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
     const tapNodes = readTapNodes(host, attachments);
     const placed = place(attachments, namespaces, tapNodes);
     const again = needsFinder(placed) ? await finder.find(host, pace, false) : null;
-    const placement = confirm(host, placed, tapNodes, again);
+    const placement = confirm(host, placed, tapNodes, again, sockets);
     return {
       finds,
       census,
@@ -76,6 +78,47 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
     };
   } finally {
     files.close();
+    sockets.close();
+  }
+}
+
+/** Links of all namespaces of a census, listed driver by driver. */
+class Listed {
+  readonly namespaces = new Map<number, NetnsLinks>();
+  readonly netnsDenied = new Map<number, string>();
+
+  constructor(
+    private readonly host: Host,
+    private readonly census: Census,
+    private readonly files: NetnsFiles,
+  ) {}
+
+  has(inode: number): boolean {
+    return this.namespaces.has(inode);
+  }
+
+  /** Lists those of `driversOf` a namespace, beside what is listed already. */
+  async list(
+    driversOf: (inode: number) => readonly Driver[],
+    sockets: RouteSockets | null,
+    pace: Pace,
+  ): Promise<void> {
+    for (const entry of this.census.values()) {
+      const drivers = driversOf(entry.inode);
+      if (drivers.length === 0) continue;
+      await pace.rest();
+      const answer = readNetnsLinks(this.host, entry, this.files, drivers, sockets);
+      if (answer === null) continue;
+      if ('errno' in answer) this.netnsDenied.set(answer.inode, answer.errno);
+      else this.#add(answer);
+    }
+  }
+
+  #add(links: NetnsLinks): void {
+    const known = this.namespaces.get(links.inode);
+    this.netnsDenied.delete(links.inode);
+    const devices = known === undefined ? links.devices : [...known.devices, ...links.devices];
+    this.namespaces.set(links.inode, { ...links, devices });
   }
 }
 

@@ -33,7 +33,6 @@ export type MountNamespaces = Map<number, string[]>;
 export async function takeCensus(
   host: Host,
   finds: Finds,
-  tunFiles: NetnsFiles,
   pace: Pace,
 ): Promise<{ census: Census; mountNamespaces: MountNamespaces }> {
   const census: Census = new Map();
@@ -58,19 +57,22 @@ export async function takeCensus(
     if (known === undefined) entry.maybeOther = true;
     entry.files.push(...paths.map((path) => ({ root: null, path })));
   }
-  for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
-  forgetWaysOfProbes(host, census, tunFiles);
+  forgetWaysOfProbes(host, census);
   return { census, mountNamespaces };
+}
+
+/** Adds those that tun files lead to. */
+export function addTunFiles(census: Census, tunFiles: NetnsFiles): void {
+  for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
 }
 
 /**
  * The probe of another tapmap enters each namespace for a moment, and keeps some open for the time of a
  * look. Where there is no other way in, the two would keep it alive for each other for ever.
  */
-function forgetWaysOfProbes(host: Host, census: Census, { inodes }: NetnsFiles): void {
-  const led = new Set(inodes);
+function forgetWaysOfProbes(host: Host, census: Census): void {
   for (const { inode, pids, paths, files } of census.values()) {
-    if (paths.size > 0 || led.has(inode) || inode === host.ownNetns) continue;
+    if (paths.size > 0 || inode === host.ownNetns) continue;
     const ways = [...pids, ...files.map(({ path }) => pidIn(host, path))];
     if (ways.length > 0 && ways.every((pid) => isPidOfOtherProbe(host, pid))) census.delete(inode);
   }
@@ -105,7 +107,7 @@ export function extendCensus(
     for (let i = known.length - 1; i >= 0; i--) if (pids.has(known[i]!)) known.splice(i, 1);
   }
   for (const pid of pids) countProcess(host, census, mountNamespaces, pid);
-  for (const inode of tunFiles.inodes) entryOf(census, inode).maybeOther = false;
+  addTunFiles(census, tunFiles);
   const told = new Set([...asked, ...tunFiles.inodes]);
   for (const entry of census.values()) {
     if (!before.has(entry.inode)) entry.isNew = true;

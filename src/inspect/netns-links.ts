@@ -6,6 +6,7 @@ import type { Driver, Host } from './host.js';
 import { isRefused } from './kernel-answers.js';
 import type { CensusEntry } from './netns-census.js';
 import type { NetnsFiles } from './netns-files.js';
+import type { RouteSockets } from './route-sockets.js';
 
 /** A device, and how many queues the kernel counts on it. */
 export interface DeviceLink {
@@ -23,9 +24,10 @@ export interface NetnsLinks {
   readonly devices: DeviceLink[];
 }
 
-/** Which links of a namespace to ask for: all, or those with these indexes and names (latin1). */
+/** Which links of a namespace to ask for: all of some drivers, or those with these indexes and names (latin1). */
 export type LinkChoice =
-  'all' | { readonly indexes: ReadonlySet<number>; readonly names: ReadonlySet<string> };
+  | readonly Driver[]
+  | { readonly indexes: ReadonlySet<number>; readonly names: ReadonlySet<string> };
 
 /** What could be learned of one namespace: its links, or the symbolic errno that kept us out. */
 export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno: string } | null;
@@ -36,16 +38,20 @@ export type NetnsAnswer = NetnsLinks | { readonly inode: number; readonly errno:
  */
 const ATTEMPTS = 2;
 
-/** Null when what was taken for a network namespace is gone or is a namespace of another type. */
+/**
+ * Null when what was taken for a network namespace is gone or is a namespace of another type. `sockets`
+ * takes over the socket of a namespace that has such devices.
+ */
 export function readNetnsLinks(
   host: Host,
   entry: CensusEntry,
   tunFiles: NetnsFiles,
-  choice: LinkChoice = 'all',
+  choice: LinkChoice,
+  sockets: RouteSockets | null = null,
 ): NetnsAnswer {
   for (let attempt = 1; ; attempt++) {
     try {
-      return askEntered(host, entry, tunFiles, choice);
+      return askEntered({ host, choice, sockets }, entry, tunFiles);
     } catch (error) {
       if (!isKernelError(error)) throw error;
       if (isRefused(error) || attempt === ATTEMPTS) {
@@ -55,30 +61,37 @@ export function readNetnsLinks(
   }
 }
 
+interface Question {
+  readonly host: Host;
+  readonly choice: LinkChoice;
+  readonly sockets: RouteSockets | null;
+}
+
 /** Throws KernelError. */
 function askEntered(
-  host: Host,
+  question: Question,
   entry: CensusEntry,
   tunFiles: NetnsFiles,
-  choice: LinkChoice,
 ): NetnsLinks | null {
   const { inode } = entry;
-  if (inode === host.ownNetns) return askNetns(host, inode, choice);
+  const { host } = question;
+  if (inode === host.ownNetns) return askNetns(question, inode);
   const held = tunFiles.fdOf(inode);
-  if (held !== undefined) return askInside(host, inode, held, choice);
+  if (held !== undefined) return askInside(question, inode, held);
   const fd = enter(host, entry);
   if (fd === null) return null;
   try {
-    return askInside(host, inode, fd, choice);
+    return askInside(question, inode, fd);
   } finally {
     host.linux.close(fd);
   }
 }
 
-function askInside(host: Host, inode: number, fd: number, choice: LinkChoice): NetnsLinks {
+function askInside(question: Question, inode: number, fd: number): NetnsLinks {
+  const { host } = question;
   // Before its links are read, so that no change comes between.
   host.enteredNetns(inode, fd);
-  return host.linux.inNetns(fd, () => askNetns(host, inode, choice));
+  return host.linux.inNetns(fd, () => askNetns(question, inode));
 }
 
 /** Opens the namespace by the first way that still leads there. Throws KernelError when refused. */
@@ -107,19 +120,25 @@ function enter(host: Host, entry: CensusEntry): number | null {
 }
 
 /** With the thread in the namespace. Throws KernelError. */
-function askNetns(host: Host, inode: number, choice: LinkChoice): NetnsLinks {
+function askNetns({ host, choice, sockets }: Question, inode: number): NetnsLinks {
   const { linux } = host;
   const route = linux.openRouteSocket();
+  let isKept = false;
   try {
     const ethtool = openEthtoolSocket(host);
     try {
       const cookie = linux.netnsCookie(route);
-      return { inode, cookie, devices: readDevices(host, route, ethtool, choice) };
+      const devices = readDevices(host, route, ethtool, choice);
+      if (sockets !== null && devices.length > 0) {
+        sockets.keep(inode, route);
+        isKept = true;
+      }
+      return { inode, cookie, devices };
     } finally {
       if (ethtool !== null) linux.close(ethtool);
     }
   } finally {
-    linux.close(route);
+    if (!isKept) linux.close(route);
   }
 }
 
@@ -166,8 +185,8 @@ function listedLinks(
   route: number,
   choice: LinkChoice,
 ): { driver: Driver; listed: Link }[] {
-  if (choice === 'all') {
-    return drivers().flatMap((driver) =>
+  if (!('indexes' in choice)) {
+    return choice.flatMap((driver) =>
       linux.dumpLinks(route, driver).map((listed) => ({ driver, listed })),
     );
   }

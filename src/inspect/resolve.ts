@@ -145,14 +145,16 @@ function askOpenFile(
     if (isUnanswered(error)) return withoutCopy(host, directory, slot, driver, sight);
     throw error;
   }
-  const { name, tap, detached } = told;
   try {
     if (driver !== 'tun') {
+      const { name, detached } = told;
       const hardwareAddress = orNull(() => linux.tunHardwareAddress(copy));
       const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
       return { ...slot, driver, nodeMinor: minor, name, tap: true, detached, ...unproven };
     }
-    const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
+    const attached = withNetns(linux, copy, files, told);
+    if (attached === null) return 'gone';
+    const { name, tap, detached, deviceNetns } = attached;
     // Of use only to tell devices of one name apart, where the namespace could not be learned.
     const hardwareAddress =
       deviceNetns === null && tap ? orNull(() => linux.tunHardwareAddress(copy)) : null;
@@ -162,6 +164,30 @@ function askOpenFile(
     if (isUnattached(error)) return 'unattached';
     throw error;
   }
+}
+
+/** A device that is renamed while it is asked for is asked for again, so often. */
+const RENAMES = 8;
+
+/**
+ * With the namespace in which the device has this name: it may be moved and renamed at once, and in the
+ * other namespace another one may have that name. Null when it changes all the time.
+ */
+function withNetns(
+  linux: Host['linux'],
+  copy: number,
+  files: NetnsFiles,
+  first: TunInterface,
+): (TunInterface & Pick<Attachment, 'deviceNetns'>) | null {
+  let before = first;
+  for (let attempt = 1; attempt <= RENAMES; attempt++) {
+    const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
+    if (deviceNetns === null) return { ...before, deviceNetns };
+    const told = linux.tunInterface(copy);
+    if (told.name === before.name) return { ...told, deviceNetns };
+    before = told;
+  }
+  return null;
 }
 
 /** Attached to none, or the device was deleted under it: tun, and macvtap. */
