@@ -16,16 +16,24 @@ export function bpfFinder(iterators: Iterators): Finder {
   return {
     kind: 'BPF',
     degraded: [],
-    async find(host, pace) {
+    async find(host, pace, _thoroughly, tellTasks) {
       const { linux, procRoot, ownPid } = host;
       const targets = host.targets();
+      const othersTasks = async () => {
+        const others = (await iterators.tasks()).filter(({ pid }) => pid !== ownPid);
+        tellTasks?.(others);
+        return others;
+      };
+      const iterations = [othersTasks(), iterators.openFiles(targets)] as const;
       const listed = linux.listNumbers(procRoot);
-      const [tasks, files] = await Promise.all([iterators.tasks(), iterators.openFiles(targets)]);
-      const finds: Finds = { ...noFinds(), tasks: tasks.filter(({ pid }) => pid !== ownPid) };
+      const [tasks, files] = await Promise.all(iterations);
+      const finds: Finds = { ...noFinds(), tasks };
       addFiles(host, files, finds);
-      const shown = new Set([...tasks, ...files].map(({ pid }) => pid));
-      // Some were listed and have ended since. What is there and was not shown is hidden from
-      // iterators: /proc may tell of it, or that it does not.
+      const shown = new Set([ownPid]);
+      for (const { pid } of tasks) shown.add(pid);
+      for (const { pid } of files) shown.add(pid);
+      // Some have come or ended since. What is there and was not shown is hidden from iterators: /proc may
+      // tell of it, or that it does not.
       const walk = { linux, procRoot, targets };
       for (const pid of listed) {
         if (shown.has(pid)) continue;

@@ -51,9 +51,9 @@ class FallingBack implements Finder {
     return this.#current.degraded;
   }
 
-  readonly find: Finder['find'] = async (host, pace, thoroughly) => {
+  readonly find: Finder['find'] = async (host, pace, thoroughly, tellTasks) => {
     try {
-      return await this.#current.find(host, pace, thoroughly);
+      return await this.#current.find(host, pace, thoroughly, tellTasks);
     } catch (error) {
       if (this.#proc !== null || !isKernelError(error)) throw error;
       const degraded = [withoutBpf(`it failed (${error.message}): start tapmap anew`)];

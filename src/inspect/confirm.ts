@@ -35,13 +35,16 @@ export function confirm(
   const { devices, unplaced } = placement;
   const asked = devices.flatMap(({ proven }) => proven);
   const confirmed = new Set<Attachment>();
-  const toAsk: Attachment[] = [];
+  const [toAsk, toSee]: [Attachment[], Attachment[]] = [[], []];
   for (const device of devices) {
+    if (device.proven.length === 0) continue;
     const isStillThere = sockets === null ? undefined : isStillNamed(device, sockets);
+    if (isStillThere === false) continue;
     for (const attachment of device.proven) {
-      if (attachment.evidence === 'BPF') continue;
-      if (isStillThere === undefined) toAsk.push(attachment);
-      else if (isStillThere) confirmed.add(attachment);
+      // The finder was at work while devices were listed: it has to see the same after that in any case.
+      if (attachment.evidence === 'BPF') toSee.push(attachment);
+      else if (isStillThere === undefined) toAsk.push(attachment);
+      else confirmed.add(attachment);
     }
   }
   for (const table of byTable(toAsk)) {
@@ -49,8 +52,7 @@ export function confirm(
   }
   const changed = changedNodes(host, [...confirmed], tapNodes);
   for (const attachment of changed) confirmed.delete(attachment);
-  const seen = asked.filter(({ evidence }) => evidence === 'BPF');
-  for (const attachment of seenAgain(seen, again)) confirmed.add(attachment);
+  for (const attachment of seenAgain(toSee, again)) confirmed.add(attachment);
   return {
     ...placement,
     devices: devices.map((device) =>

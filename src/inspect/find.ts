@@ -1,5 +1,6 @@
 /** Finds every descriptor of a tun, macvtap or ipvtap node, whatever path the node has. */
 import type { Degradation, FinderKind } from '../model/coverage.js';
+import type { TaskRecord } from '../kernel/bpf-iterators.js';
 import { merged, noFinds, type Finds } from './finds.js';
 import type { Host } from './host.js';
 import type { Pace } from './pace.js';
@@ -14,9 +15,15 @@ export interface Finder {
   readonly degraded: readonly Degradation[];
   /**
    * Looks at the tables of every process, and of threads that have their own. `thoroughly`: such
-   * threads are searched for again, if that is anything that the finder does not always do.
+   * threads are searched for again, if that is anything that the finder does not always do. `tellTasks` is
+   * told of all processes as soon as they are known, by a finder that knows them before the rest.
    */
-  readonly find: (host: Host, pace: Pace, thoroughly: boolean) => Promise<Finds>;
+  readonly find: (
+    host: Host,
+    pace: Pace,
+    thoroughly: boolean,
+    tellTasks?: (tasks: readonly TaskRecord[]) => void,
+  ) => Promise<Finds>;
 }
 
 /**

@@ -23,6 +23,8 @@ export interface Host {
   readonly ownNetns: number;
   /** Inode of the mount namespace that tapmap runs in. */
   readonly ownMountNamespace: number;
+  /** Inode of the pid namespace whose numbers /proc shows; null where it is not ours, or not told. */
+  readonly ownPidNamespace: number | null;
   /** Device number of namespace files. */
   readonly nsfs: NsfsDevice;
   /** Process whose copies of descriptors are no holders: this one. */
@@ -82,6 +84,7 @@ function hostAt(
     nsfs,
     ownNetns: ownNetnsInode(),
     ownMountNamespace: kernel.statusOfPath('/proc/self/ns/mnt').inode,
+    ownPidNamespace: ownPidNamespace(procRoot, kernel),
     ownPid: process.pid,
     targets: () => {
       majors = readMajors(procRoot);
@@ -94,6 +97,18 @@ function hostAt(
     majorOf: (driver) => majors.get(driver),
     enteredNetns,
   };
+}
+
+/** A process that has one number only, seen in this /proc, is in the pid namespace that it is of. */
+function ownPidNamespace(procRoot: string, kernel: Linux): number | null {
+  const self = `${procRoot}/self`;
+  try {
+    if (kernel.readPidStatus(self).nsPids.length !== 1) return null;
+    return kernel.statusOfPath(`${self}/ns/pid`).inode;
+  } catch (error) {
+    if (isKernelError(error)) return null;
+    throw error;
+  }
 }
 
 function readMajors(procRoot: string): Map<TapDriver, number> {

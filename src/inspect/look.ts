@@ -4,7 +4,7 @@ import { confirm, needsFinder } from './confirm.js';
 import type { Finder } from './find.js';
 import type { Finds } from './finds.js';
 import type { Driver, Host } from './host.js';
-import { addTunFiles, takeCensus, type Census, type MountNamespaces } from './netns-census.js';
+import { addTunFiles, CensusTaking, type Census, type MountNamespaces } from './netns-census.js';
 import { NetnsFiles } from './netns-files.js';
 import { readNetnsLinks, type NetnsLinks } from './netns-links.js';
 import { Pace } from './pace.js';
@@ -34,12 +34,21 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
   const files = new NetnsFiles(host);
   const sockets = new RouteSockets(host);
   try {
-    const finds = await finder.find(host, pace, thoroughly);
-    const { census, mountNamespaces } = await takeCensus(host, finds, pace);
+    const taking = new CensusTaking(host, pace);
+    const { census, mountNamespaces } = taking;
     const listed = new Listed(host, census, files);
-    // Before files are asked, so that to look up the names of these again confirms all that was asked
+    // Before any file is asked, so that to look up the names of these again confirms all that was asked
     // in between. A macvtap or ipvtap file tells too little for that.
-    await listed.list(() => ['tun'], sockets, pace);
+    const listTuns = () =>
+      listed.list((inode) => (listed.has(inode) ? [] : ['tun']), sockets, pace);
+    let begun = Promise.resolve();
+    const finds = await finder
+      .find(host, pace, thoroughly, (tasks) => {
+        begun = taking.countTasks(tasks).then(listTuns);
+      })
+      .finally(() => begun);
+    await taking.countFinds(finds);
+    await listTuns();
     const attachments: Attachment[] = [];
     const processes = new Map<number, ProcessFacts>();
     let unattached = 0;
@@ -54,7 +63,11 @@ export async function look(host: Host, finder: Finder, thoroughly: boolean): Pro
     addTunFiles(census, files);
     const drivers = host.drivers();
     const others = drivers.filter((driver) => driver !== 'tun');
-    await listed.list((inode) => (listed.has(inode) ? others : drivers), null, pace);
+    await listed.list(
+      (inode) => (listed.has(inode) ? others : files.fdOf(inode) === undefined ? [] : drivers),
+      null,
+      pace,
+    );
     const { namespaces, netnsDenied } = listed;
     for (const { deviceNetns, sight } of attachments) {
       const netns = deviceNetns === null ? sight?.attachment?.netns : undefined;

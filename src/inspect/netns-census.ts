@@ -30,35 +30,55 @@ export type Census = Map<number, CensusEntry>;
 /** Inode to the /proc directories of some processes or threads in it, WAYS at most. */
 export type MountNamespaces = Map<number, string[]>;
 
-export async function takeCensus(
-  host: Host,
-  finds: Finds,
-  pace: Pace,
-): Promise<{ census: Census; mountNamespaces: MountNamespaces }> {
-  const census: Census = new Map();
-  const own = `${host.procRoot}/${host.ownPid}`;
-  const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
-  entryOf(census, host.ownNetns);
-  if (finds.tasks !== null) {
-    await countTasks(host, census, mountNamespaces, finds.tasks, pace);
-  } else {
-    for (const pid of finds.seen) {
-      await pace.rest();
-      countProcess(host, census, mountNamespaces, pid);
+/** Takes a census: first of the tasks that a finder tells, where it does, then of all that was found. */
+export class CensusTaking {
+  readonly census: Census = new Map();
+  readonly mountNamespaces: MountNamespaces;
+  /** Mount namespaces whose mounts were read. */
+  readonly #mounts = new Set<number>();
+  /** Processes that were counted. */
+  readonly #counted = new Set<number>();
+
+  constructor(
+    private readonly host: Host,
+    private readonly pace: Pace,
+  ) {
+    const own = `${host.procRoot}/${host.ownPid}`;
+    this.mountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
+    entryOf(this.census, host.ownNetns);
+  }
+
+  async countTasks(tasks: readonly TaskRecord[]): Promise<void> {
+    await countTasks(this.host, this.census, this.mountNamespaces, tasks, this.pace);
+    for (const { pid } of tasks) this.#counted.add(pid);
+    await this.#countMounts();
+    forgetWaysOfProbes(this.host, this.census);
+  }
+
+  async countFinds({ seen, namespaceFiles }: Finds): Promise<void> {
+    for (const pid of seen) {
+      if (this.#counted.has(pid)) continue;
+      await this.pace.rest();
+      countProcess(this.host, this.census, this.mountNamespaces, pid);
+    }
+    await this.#countMounts();
+    for (const [inode, paths] of namespaceFiles) {
+      const known = this.census.get(inode);
+      const entry = known ?? entryOf(this.census, inode);
+      if (known === undefined) entry.maybeOther = true;
+      entry.files.push(...paths.map((path) => ({ root: null, path })));
+    }
+    forgetWaysOfProbes(this.host, this.census);
+  }
+
+  async #countMounts(): Promise<void> {
+    for (const [mountNamespace, directories] of this.mountNamespaces) {
+      if (this.#mounts.has(mountNamespace)) continue;
+      this.#mounts.add(mountNamespace);
+      await this.pace.rest();
+      countMounts(this.host, this.census, mountNamespace, directories);
     }
   }
-  for (const [mountNamespace, directories] of mountNamespaces) {
-    await pace.rest();
-    countMounts(host, census, mountNamespace, directories);
-  }
-  for (const [inode, paths] of finds.namespaceFiles) {
-    const known = census.get(inode);
-    const entry = known ?? entryOf(census, inode);
-    if (known === undefined) entry.maybeOther = true;
-    entry.files.push(...paths.map((path) => ({ root: null, path })));
-  }
-  forgetWaysOfProbes(host, census);
-  return { census, mountNamespaces };
 }
 
 /** Adds those that tun files lead to. */

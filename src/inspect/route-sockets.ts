@@ -24,8 +24,8 @@ export class RouteSockets {
   }
 
   /**
-   * Name (latin1) that the device has now; null when there is none any more, undefined where that cannot
-   * be asked.
+   * Name (latin1) that the device has now; null when there is none any more, or that is not told; undefined
+   * without a socket there.
    */
   nameOf(inode: number, ifindex: number): string | null | undefined {
     const socket = this.#byInode.get(inode);
@@ -33,7 +33,7 @@ export class RouteSockets {
     try {
       return this.host.linux.deviceName(socket, ifindex);
     } catch (error) {
-      if (isKernelError(error)) return undefined;
+      if (isKernelError(error)) return null;
       throw error;
     }
   }
