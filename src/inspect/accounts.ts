@@ -47,11 +47,12 @@ export function accountFor(host: Host, placement: Placement, processesDenied: nu
     const { placed, account, files, untold } = device;
     const explained = isFullyExplained(account);
     const named = explained ? NONE : among(byName.get(nameKey(placed)), placed.nameOnly);
-    const whole = { ...account, nameOnly: explained ? 0 : placed.nameOnly.length };
+    const nameOnly = explained ? 0 : placed.nameOnly.length;
+    const whole = nameOnly === 0 ? account : { ...account, nameOnly };
     return {
       placed,
-      openFiles: [...files, ...named.files],
-      untold: [...untold, ...named.untold],
+      openFiles: files.concat(named.files),
+      untold: untold.concat(named.untold),
       found: account.enabledFound + account.detachedFound + atLeast(named),
       account: whole,
       judgement: judge(whole),

@@ -69,7 +69,12 @@ function deviceOf({ netns, device }: PlacedDevice, book: NetnsBook): Device {
  * names that differ only in what is no UTF-8 must not become one before holders have found their device.
  */
 function nameText(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+function isAscii(bytes: string): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes.charCodeAt(i) > 127) return false;
+  return true;
 }
 
 function holdersOf(
@@ -102,12 +107,21 @@ function holdersOf(
 }
 
 function processOf(facts: ProcessFacts, { book, userNameOf }: BindingSources): Process {
-  const { pid, startTime, ppid, comm, executable, commandLine, uid, gid, nsPids } = facts;
-  const { netnsInode, cgroup } = facts;
-  const netns = netnsInode === null ? null : book.get(netnsInode);
-  const userName = userNameOf(uid);
-  const own = { pid, startTime, ppid, comm, executable, commandLine, uid, userName, gid };
-  return { ...own, nsPids, netns, cgroup };
+  const { uid, netnsInode } = facts;
+  return {
+    pid: facts.pid,
+    startTime: facts.startTime,
+    ppid: facts.ppid,
+    comm: facts.comm,
+    executable: facts.executable,
+    commandLine: facts.commandLine,
+    uid,
+    userName: userNameOf(uid),
+    gid: facts.gid,
+    nsPids: facts.nsPids,
+    netns: netnsInode === null ? null : book.get(netnsInode),
+    cgroup: facts.cgroup,
+  };
 }
 
 function fdOf(attachment: Attachment, queue: string, sources: BindingSources): HolderFd {

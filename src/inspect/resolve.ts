@@ -24,7 +24,7 @@ export interface ResolvedTable {
 const NOTHING: ResolvedTable = { attachments: [], unattached: 0, refused: null, process: null };
 
 /** What the file tells of itself. */
-type Told = Omit<Attachment, 'evidence' | 'sight'>;
+type Told = Omit<Attachment, keyof Slot | 'driver' | 'evidence' | 'sight'>;
 type Outcome = Told | 'unattached' | 'gone' | { readonly refused: string };
 
 /** A process that ends meanwhile has no descriptors: nothing is told of it. */
@@ -62,8 +62,8 @@ function resolveByName(host: Host, table: TableFinds): ResolvedTable {
   try {
     const stat = linux.readPidStat(directory);
     const process = { pid: table.pid, stat, directory };
-    const resolved = collect(host, process, table, (slot, driver, { sight }) =>
-      withoutCopy(host, directory, slot, driver, sight),
+    const resolved = collect(host, process, table, (slot, _driver, { sight }) =>
+      withoutCopy(host, directory, slot, sight),
     );
     return linux.readPidStat(directory).startTime === stat.startTime ? resolved : NOTHING;
   } catch (error) {
@@ -84,17 +84,40 @@ function collect(
   for (const find of table.devices) {
     const { fd, major, sight = null } = find;
     const slot = { pid: process.pid, startTime: process.stat.startTime, tid: table.tid, fd };
-    const outcome = resolve(slot, host.driverOf(major), find);
+    const driver = host.driverOf(major);
+    const outcome = resolve(slot, driver, find);
     if (outcome === 'unattached') unattached++;
     else if (outcome === 'gone') continue;
     else if ('refused' in outcome) refused = outcome.refused;
-    else {
-      const evidence = outcome.deviceNetns === null ? 'NAME' : 'IOCTL';
-      attachments.push({ ...outcome, evidence, sight });
-    }
+    else attachments.push(attachmentOf(slot, driver, outcome, sight));
   }
   const facts = attachments.length === 0 ? null : readProcess(host, process);
   return { attachments, unattached, refused, process: facts };
+}
+
+/** Written out: with thousands of them, putting parts together by spreading costs as much as asking. */
+function attachmentOf(
+  slot: Slot,
+  driver: Driver,
+  told: Told,
+  sight: Attachment['sight'],
+): Attachment {
+  return {
+    pid: slot.pid,
+    startTime: slot.startTime,
+    tid: slot.tid,
+    fd: slot.fd,
+    driver,
+    nodeMinor: told.nodeMinor,
+    name: told.name,
+    tap: told.tap,
+    detached: told.detached,
+    hardwareAddress: told.hardwareAddress,
+    deviceNetns: told.deviceNetns,
+    openedNetns: told.openedNetns,
+    evidence: told.deviceNetns === null ? 'NAME' : 'IOCTL',
+    sight,
+  };
 }
 
 function resolveDescriptor(
@@ -111,7 +134,7 @@ function resolveDescriptor(
     copy = linux.pidfdGetfd(process.pidfd, slot.fd);
   } catch (error) {
     if (isGone(error)) return 'gone';
-    if (isRefused(error)) return withoutCopy(host, process.directory, slot, driver, find.sight);
+    if (isRefused(error)) return withoutCopy(host, process.directory, slot, find.sight);
     throw error;
   }
   try {
@@ -142,24 +165,32 @@ function askOpenFile(
     told = linux.tunInterface(copy);
   } catch (error) {
     if (isUnattached(error)) return 'unattached';
-    if (isUnanswered(error)) return withoutCopy(host, directory, slot, driver, sight);
+    if (isUnanswered(error)) return withoutCopy(host, directory, slot, sight);
     throw error;
   }
   try {
     if (driver !== 'tun') {
       const { name, detached } = told;
       const hardwareAddress = orNull(() => linux.tunHardwareAddress(copy));
-      const unproven = { hardwareAddress, deviceNetns: null, openedNetns };
-      return { ...slot, driver, nodeMinor: minor, name, tap: true, detached, ...unproven };
+      const deviceNetns = null;
+      return {
+        nodeMinor: minor,
+        name,
+        tap: true,
+        detached,
+        hardwareAddress,
+        deviceNetns,
+        openedNetns,
+      };
     }
     const attached = withNetns(linux, copy, files, told);
     if (attached === null) return 'gone';
-    const { name, tap, detached, deviceNetns } = attached;
+    const { deviceNetns } = attached;
+    const { name, tap, detached } = attached.told;
     // Of use only to tell devices of one name apart, where the namespace could not be learned.
     const hardwareAddress =
       deviceNetns === null && tap ? orNull(() => linux.tunHardwareAddress(copy)) : null;
-    const netns = { hardwareAddress, deviceNetns, openedNetns };
-    return { ...slot, driver, nodeMinor: null, name, tap, detached, ...netns };
+    return { nodeMinor: null, name, tap, detached, hardwareAddress, deviceNetns, openedNetns };
   } catch (error) {
     if (isUnattached(error)) return 'unattached';
     throw error;
@@ -178,13 +209,13 @@ function withNetns(
   copy: number,
   files: NetnsFiles,
   first: TunInterface,
-): (TunInterface & Pick<Attachment, 'deviceNetns'>) | null {
+): { readonly told: TunInterface; readonly deviceNetns: number | null } | null {
   let before = first;
   for (let attempt = 1; attempt <= RENAMES; attempt++) {
     const deviceNetns = netnsOf(files, () => linux.tunDeviceNetns(copy));
-    if (deviceNetns === null) return { ...before, deviceNetns };
+    if (deviceNetns === null) return { told: before, deviceNetns };
     const told = linux.tunInterface(copy);
-    if (told.name === before.name) return { ...told, deviceNetns };
+    if (told.name === before.name) return { told, deviceNetns };
     before = told;
   }
   return null;
@@ -214,20 +245,19 @@ function withoutCopy(
   host: Host,
   directory: string,
   slot: Slot,
-  driver: Driver,
   sight: DeviceFind['sight'],
 ): Outcome {
   // The process may be another one by now, of the same number.
   if (sight?.attachment === undefined || sight.startTime !== slot.startTime) {
-    return nameOnly(host, directory, slot, driver);
+    return nameOnly(host, directory, slot);
   }
   if (sight.attachment === null) return 'unattached';
   const { name, tap, detached, openedNetns } = sight.attachment;
   const untold = { nodeMinor: null, hardwareAddress: null, deviceNetns: null };
-  return { ...slot, driver, name, tap, detached, openedNetns, ...untold };
+  return { name, tap, detached, openedNetns, ...untold };
 }
 
-function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Outcome {
+function nameOnly(host: Host, directory: string, slot: Slot): Outcome {
   const task = slot.tid === null ? directory : `${directory}/task/${slot.tid}`;
   try {
     const name = host.linux.readFdinfoInterface(task, slot.fd);
@@ -235,7 +265,7 @@ function nameOnly(host: Host, directory: string, slot: Slot, driver: Driver): Ou
     if (name === '') return 'unattached';
     const unproven = { tap: null, detached: false, hardwareAddress: null };
     const unknown = { nodeMinor: null, deviceNetns: null, openedNetns: null };
-    return { ...slot, driver, name, ...unproven, ...unknown };
+    return { name, ...unproven, ...unknown };
   } catch (error) {
     if (isGone(error)) return 'gone';
     if (isRefused(error) && isKernelError(error)) return { refused: error.code };

@@ -115,19 +115,20 @@ export function parseLinkMessages(bytes: Buffer): LinkMessages {
   return { links, done, interrupted, error };
 }
 
-/** Calls `visit` for each attribute between two offsets: its type, and where its value is. */
-function eachAttribute(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  visit: (type: number, from: number, to: number) => void,
-): void {
-  for (let at = start; at + 4 <= end;) {
-    const length = bytes.readUInt16LE(at);
-    if (length < 4 || at + length > end) return;
-    visit(bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK, at + 4, at + length);
-    at += (length + 3) & ~3;
-  }
+/** Length of the attribute at an offset, its header included; 0 when there is no whole one before `end`. */
+function attributeLength(bytes: Buffer, at: number, end: number): number {
+  if (at + 4 > end) return 0;
+  const length = bytes.readUInt16LE(at);
+  return length < 4 || at + length > end ? 0 : length;
+}
+
+function attributeType(bytes: Buffer, at: number): number {
+  return bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK;
+}
+
+/** The next attribute begins at a multiple of 4. */
+function aligned(length: number): number {
+  return (length + 3) & ~3;
 }
 
 /** Text up to the terminating NUL. */
@@ -152,67 +153,124 @@ export function parseLink(bytes: Buffer, start: number, end: number): Link {
   let master: number | null = null;
   let alias = '';
   let statistics: LinkStatistics | null = null;
-  const data = { from: 0, to: 0 };
-  eachAttribute(bytes, start + IFINFOMSG, end, (type, from, to) => {
-    const size = to - from;
-    if (type === IFLA_IFNAME) name = textAt(bytes, from, to, 'latin1');
-    else if (type === IFLA_MTU && size >= 4) mtu = bytes.readUInt32LE(from);
-    else if (type === IFLA_ADDRESS)
-      hardwareAddress = formatHardwareAddress(bytes.subarray(from, to));
-    else if (type === IFLA_MASTER && size >= 4) master = bytes.readUInt32LE(from);
-    else if (type === IFLA_IFALIAS) alias = textAt(bytes, from, to);
-    else if (type === IFLA_STATS64 && size >= 64) statistics = parseStatistics(bytes, from);
-    else if (type === IFLA_LINKINFO) {
-      eachAttribute(bytes, from, to, (info, infoFrom, infoTo) => {
-        if (info === IFLA_INFO_KIND) kind = textAt(bytes, infoFrom, infoTo);
-        else if (info === IFLA_INFO_DATA) Object.assign(data, { from: infoFrom, to: infoTo });
-      });
+  let tun: TunAttributes | null = null;
+  for (let at = start + IFINFOMSG, length; (length = attributeLength(bytes, at, end)) > 0;) {
+    const from = at + 4;
+    const to = at + length;
+    const size = length - 4;
+    switch (attributeType(bytes, at)) {
+      case IFLA_IFNAME:
+        name = textAt(bytes, from, to, 'latin1');
+        break;
+      case IFLA_MTU:
+        if (size >= 4) mtu = bytes.readUInt32LE(from);
+        break;
+      case IFLA_ADDRESS:
+        hardwareAddress = formatHardwareAddress(bytes.subarray(from, to));
+        break;
+      case IFLA_MASTER:
+        if (size >= 4) master = bytes.readUInt32LE(from);
+        break;
+      case IFLA_IFALIAS:
+        alias = textAt(bytes, from, to);
+        break;
+      case IFLA_STATS64:
+        if (size >= 64) statistics = parseStatistics(bytes, from);
+        break;
+      case IFLA_LINKINFO:
+        kind = parseKind(bytes, from, to);
+        tun = kind === 'tun' ? parseTun(bytes, from, to) : null;
+        break;
     }
-  });
-  const tun = kind === 'tun' && data.to > 0 ? parseTun(bytes, data.from, data.to) : null;
+    at += aligned(length);
+  }
   return { ifindex, name, kind, up, mtu, hardwareAddress, master, alias, statistics, tun };
+}
+
+/** IFLA_INFO_KIND of an IFLA_LINKINFO. */
+function parseKind(bytes: Buffer, start: number, end: number): string {
+  let kind = '';
+  for (let at = start, length; (length = attributeLength(bytes, at, end)) > 0;) {
+    if (attributeType(bytes, at) === IFLA_INFO_KIND) kind = textAt(bytes, at + 4, at + length);
+    at += aligned(length);
+  }
+  return kind;
 }
 
 /** The largest number below 2^64: counters that have run below zero are no larger than what is told. */
 const COUNTER_MAX = 2 ** 64 - 2 ** 11;
 
 function parseStatistics(bytes: Buffer, at: number): LinkStatistics {
-  const counter = (index: number) => {
-    const [low, high] = [
-      bytes.readUInt32LE(at + index * 8),
-      bytes.readUInt32LE(at + index * 8 + 4),
-    ];
-    return Math.min(low + high * 2 ** 32, COUNTER_MAX);
-  };
   return {
-    rxPackets: counter(0),
-    txPackets: counter(1),
-    rxBytes: counter(2),
-    txBytes: counter(3),
-    rxErrors: counter(4),
-    txErrors: counter(5),
-    rxDropped: counter(6),
-    txDropped: counter(7),
+    rxPackets: counterAt(bytes, at),
+    txPackets: counterAt(bytes, at + 8),
+    rxBytes: counterAt(bytes, at + 16),
+    txBytes: counterAt(bytes, at + 24),
+    rxErrors: counterAt(bytes, at + 32),
+    txErrors: counterAt(bytes, at + 40),
+    rxDropped: counterAt(bytes, at + 48),
+    txDropped: counterAt(bytes, at + 56),
   };
 }
 
-function parseTun(bytes: Buffer, start: number, end: number): TunAttributes {
-  const bytesOf = new Map<number, number>();
-  const words = new Map<number, number>();
-  eachAttribute(bytes, start, end, (type, from, to) => {
-    if (to - from >= 1) bytesOf.set(type, bytes.readUInt8(from));
-    if (to - from >= 4) words.set(type, bytes.readUInt32LE(from));
-  });
-  const flag = (type: number) => bytesOf.get(type) === 1;
-  return {
-    tap: bytesOf.get(IFLA_TUN_TYPE) === IFF_TAP,
-    packetInfo: flag(IFLA_TUN_PI),
-    vnetHdr: flag(IFLA_TUN_VNET_HDR),
-    persistent: flag(IFLA_TUN_PERSIST),
-    multiQueue: flag(IFLA_TUN_MULTI_QUEUE),
-    owner: words.get(IFLA_TUN_OWNER) ?? null,
-    group: words.get(IFLA_TUN_GROUP) ?? null,
-    queues: words.get(IFLA_TUN_NUM_QUEUES) ?? null,
-    disabledQueues: words.get(IFLA_TUN_NUM_DISABLED_QUEUES) ?? null,
-  };
+function counterAt(bytes: Buffer, at: number): number {
+  return Math.min(bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32, COUNTER_MAX);
+}
+
+/** IFLA_INFO_DATA of an IFLA_LINKINFO; null when there is none. */
+function parseTun(bytes: Buffer, start: number, end: number): TunAttributes | null {
+  let tun: TunAttributes | null = null;
+  for (let at = start, length; (length = attributeLength(bytes, at, end)) > 0;) {
+    if (attributeType(bytes, at) === IFLA_INFO_DATA) tun = parseTunData(bytes, at + 4, at + length);
+    at += aligned(length);
+  }
+  return tun;
+}
+
+function parseTunData(bytes: Buffer, start: number, end: number): TunAttributes {
+  let type = 0;
+  let packetInfo = false;
+  let vnetHdr = false;
+  let persistent = false;
+  let multiQueue = false;
+  let owner: number | null = null;
+  let group: number | null = null;
+  let queues: number | null = null;
+  let disabledQueues: number | null = null;
+  for (let at = start, length; (length = attributeLength(bytes, at, end)) > 0;) {
+    const byte = length >= 5 ? bytes.readUInt8(at + 4) : 0;
+    const word = length >= 8 ? bytes.readUInt32LE(at + 4) : null;
+    switch (attributeType(bytes, at)) {
+      case IFLA_TUN_TYPE:
+        type = byte;
+        break;
+      case IFLA_TUN_PI:
+        packetInfo = byte === 1;
+        break;
+      case IFLA_TUN_VNET_HDR:
+        vnetHdr = byte === 1;
+        break;
+      case IFLA_TUN_PERSIST:
+        persistent = byte === 1;
+        break;
+      case IFLA_TUN_MULTI_QUEUE:
+        multiQueue = byte === 1;
+        break;
+      case IFLA_TUN_OWNER:
+        owner = word;
+        break;
+      case IFLA_TUN_GROUP:
+        group = word;
+        break;
+      case IFLA_TUN_NUM_QUEUES:
+        queues = word;
+        break;
+      case IFLA_TUN_NUM_DISABLED_QUEUES:
+        disabledQueues = word;
+        break;
+    }
+    at += aligned(length);
+  }
+  const tap = type === IFF_TAP;
+  return { tap, packetInfo, vnetHdr, persistent, multiQueue, owner, group, queues, disabledQueues };
 }

@@ -78,6 +78,10 @@ export function tunHardwareAddress(fd: number): string {
   return formatHardwareAddress(ifreq.subarray(SOCKADDR_DATA, SOCKADDR_DATA + ETHERNET_ALEN));
 }
 
+const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function formatHardwareAddress(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/..(?=.)/g, '$&:');
+  let text = '';
+  for (const byte of bytes) text += text === '' ? PAIRS[byte]! : `:${PAIRS[byte]!}`;
+  return text;
 }
