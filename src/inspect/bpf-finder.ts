@@ -53,7 +53,9 @@ function addFiles(
   files: readonly OpenFileRecord[],
   finds: Finds,
 ): void {
-  const tables = new Map<string, { tid: number; found: TableFinds }>();
+  const tables = new Map<string, KnownTable>();
+  // Descriptors of one table come one after the other.
+  let last: KnownTable | undefined;
   for (const { pid, tid, fd, table, device, inode, sight } of files) {
     if (pid === ownPid) continue;
     const thread = tid === pid ? null : tid;
@@ -62,14 +64,24 @@ function addFiles(
       addNamespaceFile(finds, inode, `${procRoot}/${pid}${task}/fd/${fd}`);
       continue;
     }
-    const key = `${pid} ${table}`;
-    let known = tables.get(key);
-    if (known === undefined) {
-      known = { tid, found: { pid, tid: thread, devices: [], hidingPlaces: [] } };
-      tables.set(key, known);
-      finds.tables.push(known.found);
+    if (last?.table !== table || last.found.pid !== pid) {
+      const key = `${pid} ${table}`;
+      last = tables.get(key);
+      if (last === undefined) {
+        last = { table, tid, found: { pid, tid: thread, devices: [], hidingPlaces: [] } };
+        tables.set(key, last);
+        finds.tables.push(last.found);
+      }
     }
     // Without their first thread, others of a process may share a table: it is the first one's.
-    if (known.tid === tid) known.found.devices.push({ fd, ...device, sight });
+    if (last.tid !== tid) continue;
+    last.found.devices.push({ fd, major: device.major, minor: device.minor, sight });
   }
+}
+
+interface KnownTable {
+  readonly table: bigint;
+  /** The task that shows it. */
+  readonly tid: number;
+  readonly found: TableFinds;
 }

@@ -173,17 +173,28 @@ const TAP = 4;
 const DETACHED = 8;
 
 export function parseOpenFiles(bytes: Buffer): OpenFileRecord[] {
+  // Neighbours are of one process, as a rule.
+  let started = 0n;
+  let startTime = 0;
+  const startTimeAt = (at: number) => {
+    const nanoseconds = bytes.readBigUInt64LE(at);
+    if (nanoseconds !== started) {
+      started = nanoseconds;
+      startTime = Number(nanoseconds / TICK);
+    }
+    return startTime;
+  };
   return recordsOf(bytes, OPEN_FILE_SIZE, (at) => {
     const device = bytes.readUInt32LE(at + 44);
     return {
       table: bytes.readBigUInt64LE(at),
-      inode: Number(bytes.readBigUInt64LE(at + 16)),
+      inode: numberAt(bytes, at + 16),
       pid: bytes.readUInt32LE(at + 32),
       tid: bytes.readUInt32LE(at + 36),
       fd: bytes.readUInt32LE(at + 40),
       sight: {
         file: bytes.readBigUInt64LE(at + 8),
-        startTime: Number(bytes.readBigUInt64LE(at + 24) / TICK),
+        startTime: startTimeAt(at + 24),
         attachment: attachmentAt(bytes, at),
       },
       device: device === 0 ? null : { major: device >>> MINOR_BITS, minor: device & MINOR_MASK },
@@ -195,18 +206,27 @@ function attachmentAt(bytes: Buffer, at: number): KernelAttachment | null | unde
   const flags = bytes.readUInt32LE(at + 68);
   if ((flags & KNOWN) === 0) return undefined;
   if ((flags & ATTACHED) === 0) return null;
-  const cookie = bytes.readBigUInt64LE(at + 48);
+  const cookie = numberAt(bytes, at + 48);
   const name = bytes.subarray(at + NAME, at + NAME + IFNAMSIZ);
   const end = name.indexOf(0);
   return {
     netns: bytes.readUInt32LE(at + 56),
-    netnsCookie: cookie === 0n ? null : cookie.toString(),
+    netnsCookie: cookie === 0 ? null : exactText(bytes, at + 48, cookie),
     ifindex: bytes.readUInt32LE(at + 64),
     name: name.toString('latin1', 0, end === -1 ? IFNAMSIZ : end),
     tap: (flags & TAP) !== 0,
     detached: (flags & DETACHED) !== 0,
     openedNetns: bytes.readUInt32LE(at + 60),
   };
+}
+
+/** 64 bits, exact up to 2^53. */
+function numberAt(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+}
+
+function exactText(bytes: Buffer, at: number, number: number): string {
+  return Number.isSafeInteger(number) ? String(number) : bytes.readBigUInt64LE(at).toString();
 }
 
 const TASK_SIZE = 16;
@@ -226,5 +246,7 @@ function recordsOf<T>(bytes: Buffer, size: number, recordAt: (at: number) => T):
   if (bytes.length % size !== 0) {
     throw new RangeError(`${bytes.length} bytes are no whole number of records of ${size}`);
   }
-  return Array.from({ length: bytes.length / size }, (_, i) => recordAt(i * size));
+  const records: T[] = [];
+  for (let at = 0; at < bytes.length; at += size) records.push(recordAt(at));
+  return records;
 }

@@ -24,9 +24,24 @@ export function readCgroup(directory: string): ControlGroups {
   return parseCgroup(readBytes(`${directory}/cgroup`));
 }
 
+/** What was parsed last, by text: many processes are in the same groups. */
+const parsed = new Map<string, ControlGroups>();
+const PARSED_MAX = 1000;
+
 export function parseCgroup(bytes: Buffer): ControlGroups {
+  const text = bytes.toString('utf8');
+  let groups = parsed.get(text);
+  if (groups === undefined) {
+    groups = parseText(text);
+    if (parsed.size === PARSED_MAX) parsed.clear();
+    parsed.set(text, groups);
+  }
+  return groups;
+}
+
+function parseText(text: string): ControlGroups {
   const all: ControlGroup[] = [];
-  for (const line of bytes.toString('utf8').split('\n')) {
+  for (const line of text.split('\n')) {
     // hierarchy-ID:controller-list:cgroup-path, where the path may hold colons.
     const [id, controllers, ...rest] = line.split(':');
     if (controllers === undefined || rest.length === 0) continue;
