@@ -16,6 +16,7 @@ export const STEPS = [
   'pidfdStands',
   'dumpLinks',
   'combinedChannels',
+  'deviceName',
 ] as const satisfies readonly (keyof Linux)[];
 
 /** The same for the device of a macvtap file: it tells no namespace, and has a node. */
@@ -87,6 +88,7 @@ export function interrupted(
     tunHardwareAddress: (copy) => copies.has(copy),
     dumpLinks: (_, listed) => elsewhere === 0 && listed === kind,
     readTapNodes: () => true,
+    deviceName: () => true,
     combinedChannels: (_, name) => elsewhere === 0 && name === device,
   };
   // What tells whether a step is about the process: its pidfd, and the copies made through that.

@@ -56,11 +56,11 @@ export class Netns {
     }
   }
 
-  /** Moves a device that is in this namespace to another. */
-  move(device: string, to: Netns): void {
+  /** Moves a device that is in this namespace to another, where it has the name `name` at once. */
+  move(device: string, to: Netns, name = device): void {
     // `ip link set DEV netns` takes a name of /run/netns or a pid; both are in the path.
     const target = /^\/proc\/(\d+)\//.exec(to.path)?.[1] ?? to.path.replace(/^.*\//, '');
-    this.ip('link', 'set', device, 'netns', target);
+    this.ip('link', 'set', device, 'netns', target, 'name', name);
   }
 
   ifindex(device: string): number {
