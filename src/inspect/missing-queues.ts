@@ -8,16 +8,15 @@ import { searchHidingPlaces, stillThere, type HidingPlace } from './hiding-place
 import type { Host } from './host.js';
 import { judge } from './judge.js';
 import { Pace } from './pace.js';
+import { RepeatedSearch } from './repeated-search.js';
 
-/** A queue that stays missing is searched for again, for at most this share of the time. */
-const SHARE = 0.01;
 /** So many places are told of each device. */
 const HINTS_MAX = 100;
 
 export class MissingQueues {
   #places: readonly HidingPlace[] = [];
-  /** When to search again though nothing seems to have changed, milliseconds of performance.now(). */
-  #again = 0;
+  /** Repeated though nothing seems to have changed. */
+  readonly #search = new RepeatedSearch();
 
   constructor(private readonly host: Host) {}
 
@@ -34,14 +33,11 @@ export class MissingQueues {
   }
 
   async #current(search: boolean): Promise<readonly HidingPlace[]> {
-    const begin = performance.now();
-    if (!search && begin < this.#again) {
+    if (!search && !this.#search.isDue) {
       const standing = stillThere(this.host, this.#places);
       if (standing.length === this.#places.length) return standing;
     }
-    this.#places = await searchHidingPlaces(this.host, new Pace());
-    const end = performance.now();
-    this.#again = end + (end - begin) / SHARE;
+    this.#places = await this.#search.run(() => searchHidingPlaces(this.host, new Pace()));
     return this.#places;
   }
 }

@@ -3,6 +3,7 @@ import { isKernelError } from '../kernel/kernel-error.js';
 import type { Attachment } from './attachment.js';
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
+import { searchOrdered } from './kernel-order.js';
 import { withPinnedProcess } from './pinned-process.js';
 
 /** Descriptors of one open file: one queue of the device. */
@@ -108,30 +109,18 @@ function place(
   attachment: Attachment,
 ): boolean {
   const { linux } = host;
-  let low = 0;
-  let high = ordered.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const other = ordered[middle]!;
-    const order = compare(host, copy, other.copy);
-    if (order === 0) other.file.push(attachment);
-    if (order === 0 || order === null) {
-      linux.close(copy);
-      return order === 0;
-    }
-    if (order < 0) high = middle;
-    else low = middle + 1;
-  }
-  ordered.splice(low, 0, { copy, file: [attachment] });
-  return true;
-}
-
-/** Null where the kernel does not compare. */
-function compare(host: Host, copy: number, other: number): -1 | 0 | 1 | null {
   try {
-    return host.linux.compareOpenFiles(copy, other);
+    const { at, isThere } = searchOrdered(ordered, (other) =>
+      linux.compareOpenFiles(copy, other.copy),
+    );
+    if (isThere) {
+      ordered[at]!.file.push(attachment);
+      linux.close(copy);
+    } else ordered.splice(at, 0, { copy, file: [attachment] });
+    return true;
   } catch (error) {
-    if (isRefused(error)) return null;
+    linux.close(copy);
+    if (isRefused(error)) return false;
     throw error;
   }
 }

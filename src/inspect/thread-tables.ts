@@ -5,7 +5,9 @@
  */
 import type { Host } from './host.js';
 import { isGone, isRefused } from './kernel-answers.js';
+import { searchOrdered } from './kernel-order.js';
 import type { Pace } from './pace.js';
+import { RepeatedSearch } from './repeated-search.js';
 
 export interface ThreadTable {
   readonly pid: number;
@@ -14,21 +16,15 @@ export interface ThreadTable {
   readonly own: boolean;
 }
 
-/** The search is repeated for at most this share of the time, unless something betrays such a thread. */
-const SHARE = 0.01;
-
 export class ThreadTables {
   #known: readonly ThreadTable[] = [];
-  /** When to search again, milliseconds of performance.now(). */
-  #again = 0;
+  readonly #search = new RepeatedSearch();
 
   /** As of the last search; `search`: as of now. */
   async current(host: Host, pace: Pace, search: boolean): Promise<readonly ThreadTable[]> {
-    const begin = performance.now();
-    if (!search && begin < this.#again) return this.#known;
-    this.#known = await searchThreadTables(host, pace);
-    const end = performance.now();
-    this.#again = end + (end - begin) / SHARE;
+    if (search || this.#search.isDue) {
+      this.#known = await this.#search.run(() => searchThreadTables(host, pace));
+    }
     return this.#known;
   }
 }
@@ -67,8 +63,7 @@ export function tablesOf({ linux, procRoot }: Host, pid: number): ThreadTable[] 
 /**
  * Null where the kernel does not tell. `ordered` has one thread for each table that was found to be
  * none of the process, and takes this one in. Without its first thread the others of a process may
- * share one that none of them is alone with. The kernel orders tables, so that a process that gives
- * one to each of n threads costs n log n comparisons.
+ * share one that none of them is alone with.
  */
 function hasOwnTable(
   { compareFdTables }: Host['linux'],
@@ -78,17 +73,9 @@ function hasOwnTable(
 ): boolean | null {
   try {
     if (compareFdTables(tid, pid) === 0) return false;
-    let low = 0;
-    let high = ordered.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const order = compareFdTables(tid, ordered[middle]!);
-      if (order === 0) return false;
-      if (order < 0) high = middle;
-      else low = middle + 1;
-    }
-    ordered.splice(low, 0, tid);
-    return true;
+    const { at, isThere } = searchOrdered(ordered, (other) => compareFdTables(tid, other));
+    if (!isThere) ordered.splice(at, 0, tid);
+    return !isThere;
   } catch (error) {
     // One of the two has ended. If it is this one, the look at its table will say so.
     if (isGone(error)) return ordered.length > 0;
