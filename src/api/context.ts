@@ -1,6 +1,8 @@
 /** What all calls of the service share. */
 import type { BindingStore } from '../store/binding-store.js';
+import type { FanOut } from './fan-out.js';
 import type { Limits } from './limits.js';
+import type { SharedMessages } from './shared-messages.js';
 
 export interface ServiceContext {
   readonly store: BindingStore;
@@ -12,6 +14,8 @@ export interface ServiceContext {
    */
   readonly scanNow: (signal: AbortSignal) => Promise<void>;
   readonly limits: Limits;
+  readonly fanOut: FanOut;
+  readonly sharedMessages: SharedMessages;
   /** Takes errors that no client is told of. */
   readonly log: (error: unknown, method: string) => void;
 }

@@ -9,15 +9,20 @@ import type {
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { ServiceContext } from './context.js';
 import { ApiError } from './error.js';
+import { FanOut } from './fan-out.js';
 import { freshScan } from './fresh-scan.js';
 import type { Limits } from './limits.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import { listMessages, parseListRequest } from './list-tap-bindings.js';
 import { failCall, ResponseStream, sourceOf } from './response-stream.js';
+import { SharedMessages } from './shared-messages.js';
 import { Watcher } from './watcher.js';
 import { parseWatchRequest, watchStart } from './watch-request.js';
 
-export interface TapBindingServiceOptions extends Omit<ServiceContext, 'limits'> {
+export interface TapBindingServiceOptions extends Omit<
+  ServiceContext,
+  'limits' | 'fanOut' | 'sharedMessages'
+> {
   /**
    * Aborted when the server begins to drain: new calls are refused, waits for a scan are given up,
    * watch streams end with status OK once what is pending is sent. Lists that run go on.
@@ -52,7 +57,12 @@ class TapBindingService {
   readonly #waiting = new Set<AbortController>();
 
   constructor(options: TapBindingServiceOptions) {
-    this.#context = { ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
+    this.#context = {
+      ...options,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      fanOut: new FanOut(),
+      sharedMessages: new SharedMessages(),
+    };
     this.#draining = options.lifecycle.draining;
     // One listener for all calls: they come and go, the signal stays.
     this.#draining.addEventListener('abort', () => {

@@ -1,7 +1,6 @@
 /** What a watcher asks for, and from where it goes on. */
 import type { Duration } from '../gen/google/protobuf/duration.js';
-import type { WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
-import { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
+import { SnapshotReason, WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { BindingStore } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
 import type { FieldViolation } from './error.js';
@@ -18,6 +17,8 @@ const PROGRESS_MAX_MS = 3_600_000;
 
 export interface WatchPlan {
   readonly selection: Selection;
+  /** The same for whoever asks for the same selection. */
+  readonly selectionKey: string;
   /** Null: none was given. */
   readonly resumeFrom: ResumePoint | null;
   readonly updatesOnly: boolean;
@@ -38,7 +39,14 @@ export function parseWatchRequest(request: WatchTapBindingsRequest): WatchPlan {
   const resumeFrom = parseResumeToken(request.resumeToken, violations);
   const progressMs = parseProgressInterval(request.progressInterval, violations);
   throwViolations(violations);
-  return { selection: { matches, view }, resumeFrom, updatesOnly: request.updatesOnly, progressMs };
+  const selection = { matches, view };
+  const selectionKey = selectionKeyOf(request);
+  return { selection, selectionKey, resumeFrom, updatesOnly: request.updatesOnly, progressMs };
+}
+
+function selectionKeyOf({ filter, view }: WatchTapBindingsRequest): string {
+  const selection = WatchTapBindingsRequest.fromPartial({ filter, view });
+  return Buffer.from(WatchTapBindingsRequest.encode(selection).finish()).toString('base64');
 }
 
 export function watchStart(

@@ -26,6 +26,8 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   readonly #pending: PendingChanges;
   /** Messages that must follow one another: a snapshot, a batch, missed batches. */
   #sequence: Iterator<WatchMessage> | null = null;
+  /** Where `#pending` begins. */
+  #told: number;
   /** What is sent once `#sequence` is and nothing is pending. */
   #revision: number;
   #observedAt: number;
@@ -34,6 +36,9 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   #progressTimer: NodeJS.Timeout | null = null;
   #unsubscribe: (() => void) | null = null;
   #ended = false;
+  readonly #pump = () => {
+    this.#stream.pump();
+  };
 
   /** `onClose` is called once, when the stream is over for whatever reason. */
   constructor(
@@ -48,6 +53,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     this.#onClose = onClose;
     this.#pending = new PendingChanges(plan.selection);
     this.#revision = store.revision;
+    this.#told = store.revision;
     this.#observedAt = store.observedAt;
     this.#coverageRevision = store.coverageRevision;
     this.#stream = new ResponseStream(call, this, {
@@ -100,8 +106,22 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
       if (result?.done === false) return result.value;
       this.#sequence = null;
       if (this.#pending.size === 0) return null;
-      this.#sequence = this.#batch(this.#pending, this.#position(this.#observedAt));
+      this.#sequence = this.#pendingBatch();
     }
+  }
+
+  #pendingBatch(): Iterator<WatchMessage> {
+    const { limits, sharedMessages } = this.#context;
+    const position = this.#position(this.#observedAt);
+    const from = this.#told;
+    this.#told = this.#revision;
+    // A larger one is made message by message, as there is room.
+    if (this.#pending.size > limits.messageBindings) return this.#batch(this.#pending, position);
+    const key = [from, this.#coverageRevision, this.#plan.selectionKey].join(' ');
+    const make = () => this.#batch(this.#pending, position);
+    const messages = sharedMessages.of(this.#revision, key, make);
+    this.#pending.take();
+    return messages.values();
   }
 
   #nextCoverage(): WatchMessage | null {
@@ -165,7 +185,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
       // The store and the other watchers must not suffer.
       this.#stream.fail(error);
     }
-    this.#stream.pump();
+    this.#context.fanOut.request(this.#pump);
   }
 
   #position(observedAt: number): Position {
@@ -179,6 +199,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
 
   #close(): void {
     this.#unsubscribe?.();
+    this.#context.fanOut.cancel(this.#pump);
     if (this.#progressTimer !== null) clearTimeout(this.#progressTimer);
     this.#sequence = null;
     this.#pending.take();

@@ -3,7 +3,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { HealthImplementation } from 'grpc-health-check';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TapBindingServiceService } from '../gen/tapmap/v1/tap_binding_service.js';
+import { tapBindingServiceDefinition } from '../api/shared-messages.js';
 import { reflectionService } from './reflection.js';
 
 /** Requests are filters; 1 MiB holds tens of thousands of them. */
@@ -33,7 +33,7 @@ export class GrpcServer {
       'grpc.keepalive_permit_without_calls': 1,
       'grpc.enable_channelz': 0,
     });
-    this.#server.addService(TapBindingServiceService, service);
+    this.#server.addService(tapBindingServiceDefinition, service);
     this.#health = new HealthImplementation(
       Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])),
     );

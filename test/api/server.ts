@@ -7,6 +7,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Limits } from '../../src/api/limits.js';
 import { tapBindingService } from '../../src/api/service.js';
+import { tapBindingServiceDefinition } from '../../src/api/shared-messages.js';
 import type { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type {
   DeepPartial,
@@ -16,7 +17,6 @@ import type {
 import {
   ListTapBindingsRequest,
   TapBindingServiceClient,
-  TapBindingServiceService,
   WatchTapBindingsRequest,
 } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { BindingStore } from '../../src/store/binding-store.js';
@@ -66,7 +66,7 @@ class TestServer {
       limits: options.limits ?? {},
       log: (error) => self.logged.push(error),
     });
-    server.addService(TapBindingServiceService, service);
+    server.addService(tapBindingServiceDefinition, service);
     await new Promise<void>((resolve, reject) => {
       server.bindAsync(self.#address, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve();

@@ -196,6 +196,7 @@ describe('the changes of a watch', () => {
     await Promise.all([basic.reached(1), full.reached(1)]);
     const device = { statistics: statistics(5) };
     server.store.apply(observed(2_000, [binding(1, { device })]));
+    await full.reached(2);
     server.store.apply(observed(3_000, [binding(1, { device: { ...device, mtu: 9000 } })]));
     await Promise.all([basic.reached(3), full.reached(3)]);
     assert.deepEqual(basic.changesOf(2), []);

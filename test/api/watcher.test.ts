@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { FanOut } from '../../src/api/fan-out.js';
 import { DEFAULT_LIMITS } from '../../src/api/limits.js';
+import { SharedMessages } from '../../src/api/shared-messages.js';
 import { parseWatchRequest, watchStart } from '../../src/api/watch-request.js';
 import { Watcher } from '../../src/api/watcher.js';
 import type { WatchTapBindingsResponse } from '../../src/gen/tapmap/v1/tap_binding_service.js';
@@ -25,6 +27,8 @@ function watch(t: TestContext, unreadBytes: number) {
     node: 'host1',
     scanNow: () => Promise.reject(new Error('no scan in this test')),
     limits: { ...DEFAULT_LIMITS, unreadBytes },
+    fanOut: new FanOut(),
+    sharedMessages: new SharedMessages(),
     log: (error: unknown) => {
       throw error;
     },
