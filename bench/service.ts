@@ -87,7 +87,8 @@ export class Service {
 
 async function hasAnswer(client: TapBindingServiceClient): Promise<boolean> {
   try {
-    for await (const _ of client.listTapBindings(ListTapBindingsRequest.create())) continue;
+    const messages = client.listTapBindings(ListTapBindingsRequest.create());
+    await messages.forEach(() => undefined);
     return true;
   } catch (error) {
     if ((error as ServiceError).code === status.UNAVAILABLE) return false;
