@@ -7,8 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, type Contender } from './contender.js';
 import { startCrowd, type Crowd, type CrowdSize } from './crowd.js';
+import type { Effort } from './effort.js';
+import { figureTable, type Figure } from './figure.js';
+import { growth } from './growth.js';
+import { idle } from './idle.js';
+import { latency } from './latency.js';
 import { cutShort, isInstalled, peers, runPeer } from './peers.js';
 import { Scanner } from './scan.js';
+import { Service } from './service.js';
+import { start } from './start.js';
+import { untold } from './untold.js';
 import { BPF_SCAN, C_LOOP, judge, SCAN, table, type Row } from './verdict.js';
 import { Walk } from './walk.js';
 
@@ -27,8 +35,11 @@ function say(line: string): void {
 async function run({ quick, smoke }: Options, abort: AbortSignal): Promise<void> {
   const size = smoke ? SMOKE : FULL;
   say(`starting ${size.processes} processes x ${size.fds} open files, ${size.taps} taps`);
+  const effort = smoke ? 'smoke' : quick ? 'quick' : 'full';
+  const figures: Figure[] = [];
   const crowd = await startCrowd(size);
   const walk = new Walk();
+  let rows: Row[];
   try {
     const scanners = startScanners(statSync(`/proc/${crowd.pid}/ns/net`).ino);
     const all = contenders({ quick, smoke }, crowd, walk, scanners, abort);
@@ -40,11 +51,31 @@ async function run({ quick, smoke }: Options, abort: AbortSignal): Promise<void>
         `of ${size.taps} taps the C loop saw ${walk.tunFds}, and ${name} told ${held} as held`,
       );
     }
-    report(size, judge(measured, cutShort, !smoke), walk.fds);
+    rows = judge(measured, cutShort, !smoke);
+    printScans(size, rows, walk.fds);
+    figures.push(...(await beside(effort, abort)));
   } finally {
     await walk.end();
     await crowd.end();
   }
+  // Crowds of its own, after the one that would be scanned with them.
+  figures.push(...(await growth(size, effort, abort, say)));
+  process.stdout.write(`\n${figureTable(figures)}\n`);
+  writeJson(size, rows, figures, walk.fds);
+}
+
+/** What a whole tapmap does beside the crowd. */
+async function beside(effort: Effort, abort: AbortSignal): Promise<Figure[]> {
+  const figures = await start(effort, abort, say);
+  const service = await Service.start();
+  try {
+    for (const measured of [latency, untold, idle]) {
+      figures.push(...(await measured(service, effort, abort, say)));
+    }
+  } finally {
+    await service.end();
+  }
+  return figures;
 }
 
 function startScanners(netns: number): Map<string, Scanner> {
@@ -85,11 +116,19 @@ function contenders(
   return all;
 }
 
-function report(size: CrowdSize, rows: readonly Row[], fdsSeen: number): void {
+function printScans(size: CrowdSize, rows: readonly Row[], fdsSeen: number): void {
   process.stdout.write(
     `${size.processes} processes x ${size.fds} open files (${fdsSeen} on the whole machine), ` +
       `${size.taps} taps in ${size.holders} of them\n\n${table(rows)}\n`,
   );
+}
+
+function writeJson(
+  size: CrowdSize,
+  rows: readonly Row[],
+  figures: readonly Figure[],
+  fdsSeen: number,
+): void {
   const machine = {
     kernel: release(),
     processor: cpus()[0]?.model ?? 'unknown',
@@ -98,7 +137,14 @@ function report(size: CrowdSize, rows: readonly Row[], fdsSeen: number): void {
   };
   const directory = fileURLToPath(new URL('./out/', import.meta.url));
   mkdirSync(directory, { recursive: true });
-  const whole = { measuredAt: new Date().toISOString(), machine, crowd: size, fdsSeen, rows };
+  const whole = {
+    measuredAt: new Date().toISOString(),
+    machine,
+    crowd: size,
+    fdsSeen,
+    rows,
+    figures,
+  };
   writeFileSync(`${directory}bench.json`, `${JSON.stringify(whole, null, 2)}\n`);
 }
 
