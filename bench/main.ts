@@ -12,13 +12,16 @@ import { figureTable, type Figure } from './figure.js';
 import { growth } from './growth.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { longList } from './list.js';
 import { cutShort, isInstalled, peers, runPeer } from './peers.js';
 import { Scanner } from './scan.js';
 import { Service } from './service.js';
 import { start } from './start.js';
+import { storms } from './storms.js';
 import { untold } from './untold.js';
 import { BPF_SCAN, C_LOOP, judge, SCAN, table, type Row } from './verdict.js';
 import { Walk } from './walk.js';
+import { manyWatchers, oneStopped } from './watchers.js';
 
 const FULL: CrowdSize = { processes: 2_000, fds: 55, taps: 2_000, holders: 500 };
 const SMOKE: CrowdSize = { processes: 40, fds: 20, taps: 40, holders: 10 };
@@ -54,12 +57,14 @@ async function run({ quick, smoke }: Options, abort: AbortSignal): Promise<void>
     rows = judge(measured, cutShort, !smoke);
     printScans(size, rows, walk.fds);
     figures.push(...(await beside(effort, abort)));
+    if (effort !== 'quick') figures.push(...(await underLoad(crowd, size, smoke, abort)));
   } finally {
     await walk.end();
     await crowd.end();
   }
   // Crowds of its own, after the one that would be scanned with them.
   figures.push(...(await growth(size, effort, abort, say)));
+  if (effort !== 'quick') figures.push(...(await longList(smoke, abort)));
   process.stdout.write(`\n${figureTable(figures)}\n`);
   writeJson(size, rows, figures, walk.fds);
 }
@@ -76,6 +81,33 @@ async function beside(effort: Effort, abort: AbortSignal): Promise<Figure[]> {
     await service.end();
   }
   return figures;
+}
+
+/** What it does of much at once, beside the crowd. */
+async function underLoad(
+  { pid }: Crowd,
+  { taps }: CrowdSize,
+  smoke: boolean,
+  abort: AbortSignal,
+): Promise<Figure[]> {
+  const devices = Array.from({ length: Math.min(taps, 200) }, (_, i) => `crowd${i}`);
+  const service = await Service.start();
+  try {
+    await service.scanned();
+    const options = { service, pid, devices, smoke, abort };
+    const figures: Figure[] = [];
+    for (const [what, measured] of [
+      ['many watchers', manyWatchers],
+      ['a stopped watcher', oneStopped],
+      ['storms', storms],
+    ] as const) {
+      say(what);
+      figures.push(...(await measured(options)));
+    }
+    return figures;
+  } finally {
+    await service.end();
+  }
 }
 
 function startScanners(netns: number): Map<string, Scanner> {
