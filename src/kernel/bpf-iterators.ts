@@ -75,6 +75,8 @@ const read = promisify(readCallback);
 
 /** The kernel hands out 8 pages at a time at most (bpf_iter_prepare of kernel/bpf/bpf_iter.c). */
 const CHUNK = 64 * 1024;
+/** How many reads of one iteration are asked for at once. */
+const READS = 8;
 
 export class BpfIterators {
   readonly #object: BpfObject;
@@ -104,12 +106,12 @@ export class BpfIterators {
   /** Every open file that is wanted, of all tasks of this pid namespace. Throws KernelError. */
   async openFiles(targets: OpenFileTargets): Promise<OpenFileRecord[]> {
     this.#object.setVariables(encodeTargets(targets));
-    return parseOpenFiles(await iterate(this.#files));
+    return parseOpenFiles(await iterate(this.#files, OPEN_FILES));
   }
 
   /** Every process of this pid namespace. Throws KernelError. */
   async tasks(): Promise<TaskRecord[]> {
-    return parseTasks(await iterate(this.#tasks));
+    return parseTasks(await iterate(this.#tasks, TASKS));
   }
 
   close(): void {
@@ -117,33 +119,63 @@ export class BpfIterators {
   }
 }
 
-/** Reads one iteration to its end, not on this thread: it takes as long as there are files. */
-async function iterate(linkFd: number): Promise<Buffer> {
+/**
+ * Reads one iteration to its end, not on this thread: it takes as long as there are files. Several reads
+ * are under way at once, so that it goes on while this thread is at work. The kernel lets one read at a
+ * time, in no order, and each gets whole records.
+ */
+async function iterate(linkFd: number, layout: Layout): Promise<Buffer> {
   const fd = openIteration(linkFd);
   try {
     const chunks: Buffer[] = [];
     while (true) {
-      const chunk = Buffer.allocUnsafe(CHUNK);
-      const length = await readChunk(fd, chunk);
-      if (length === 0) return Buffer.concat(chunks);
-      chunks.push(chunk.subarray(0, length));
+      // All of them have to end before the descriptor is closed.
+      const reads = await Promise.allSettled(
+        Array.from({ length: READS }, () => readChunk(fd, layout)),
+      );
+      let isOver = false;
+      for (const read of reads) {
+        if (read.status === 'rejected') throw read.reason;
+        if (read.value === null) continue;
+        if (read.value.length === 0) isOver = true;
+        else chunks.push(read.value);
+      }
+      if (isOver) return Buffer.concat(inOrder(chunks, layout));
     }
   } finally {
     close(fd);
   }
 }
 
-async function readChunk(fd: number, chunk: Buffer): Promise<number> {
-  while (true) {
-    try {
-      const { bytesRead } = await read(fd, chunk, 0, chunk.length, null);
-      return bytesRead;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === undefined) throw error;
-      // A million files without one to tell of (MAX_ITER_OBJECTS): it goes on where it is.
-      if (code !== 'EAGAIN') throw new KernelError('read of a BPF iterator', code);
-    }
+/** Of the records of an iteration: size, and where they have the number of the task and of the descriptor. */
+interface Layout {
+  readonly size: number;
+  readonly tid: number;
+  readonly fd: number | null;
+}
+
+/** Iterators go by the number of the task (task_seq_get_next of kernel/bpf/task_iter.c), then of the descriptor. */
+function inOrder(chunks: readonly Buffer[], { tid, fd }: Layout): Buffer[] {
+  return [...chunks].sort(
+    (a, b) =>
+      a.readUInt32LE(tid) - b.readUInt32LE(tid) ||
+      (fd === null ? 0 : a.readUInt32LE(fd) - b.readUInt32LE(fd)),
+  );
+}
+
+/** Empty at the end; null where it goes on without anything to tell of. */
+async function readChunk(fd: number, { size }: Layout): Promise<Buffer | null> {
+  // Where pages are large a read may not get all that there is, and then it ends where a record does.
+  const chunk = Buffer.allocUnsafeSlow(CHUNK - (CHUNK % size));
+  try {
+    const { bytesRead } = await read(fd, chunk, 0, chunk.length, null);
+    return chunk.subarray(0, bytesRead);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    // A million files without one to tell of (MAX_ITER_OBJECTS): it goes on where it is.
+    if (code === 'EAGAIN') return null;
+    throw new KernelError('read of a BPF iterator', code);
   }
 }
 
@@ -162,6 +194,7 @@ function encodeTargets({ major, minor, majors, nsfs }: OpenFileTargets): Buffer 
 }
 
 const OPEN_FILE_SIZE = 88;
+const OPEN_FILES: Layout = { size: OPEN_FILE_SIZE, tid: 36, fd: 40 };
 const NAME = 72;
 const IFNAMSIZ = 16;
 /** Nanoseconds of a clock tick of /proc: USER_HZ is 100 on both architectures. */
@@ -230,6 +263,7 @@ function exactText(bytes: Buffer, at: number, number: number): string {
 }
 
 const TASK_SIZE = 16;
+const TASKS: Layout = { size: TASK_SIZE, tid: 4, fd: null };
 
 export function parseTasks(bytes: Buffer): TaskRecord[] {
   const inodeAt = (at: number) => bytes.readUInt32LE(at) || null;
