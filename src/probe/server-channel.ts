@@ -19,7 +19,9 @@ export class ServerChannel {
         closed(error);
       }
     });
-    this.#socket.on('error', closed);
+    this.#socket.on('error', (error) => {
+      closed(isPeerGone(error) ? null : error);
+    });
     this.#socket.on('close', () => {
       closed(null);
     });
@@ -27,6 +29,18 @@ export class ServerChannel {
 
   /** Resolves when the server has taken what was sent before, so that nothing piles up here. */
   async send(message: FromProbe): Promise<void> {
-    if (!this.#socket.write(encodeFrame(message))) await once(this.#socket, 'drain');
+    if (this.#socket.write(encodeFrame(message))) return;
+    try {
+      await once(this.#socket, 'drain');
+    } catch (error) {
+      // `closed` has been told.
+      if (!isPeerGone(error)) throw error;
+    }
   }
+}
+
+/** The server may end while something is on its way to it. */
+function isPeerGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' || code === 'ECONNRESET';
 }
