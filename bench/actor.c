@@ -1,6 +1,7 @@
 // Does to a tap what changes who holds it, or where and how it is, when told to by a line on standard
-// input, and answers each line with "NANOSECONDS VALUE": the CLOCK_MONOTONIC time right before the system
-// call that matters, and what the command says below. It works in two network namespaces of its own, 0
+// input, and answers each line with "NANOSECONDS TOOK VALUE": the CLOCK_MONOTONIC time right before the
+// system call that matters, how long that took (0 where it is another process's), and what the command
+// says below. It works in two network namespaces of its own, 0
 // and 1, and begins in 0. Ends, and leaves nothing behind, when its standard input ends or its parent dies.
 //
 //   make NAME        makes a persistent tap in the current namespace and leaves it down; the namespace's inode
@@ -44,6 +45,8 @@ static int held = -1, duplicate = -1, clock_file;
 // When the child did what it was told to; it is another process's to say.
 static volatile int64_t *child_time;
 static pid_t child;
+// When the system call that matters was over.
+static int64_t done;
 
 static int64_t now(void) {
     struct timespec time;
@@ -100,12 +103,14 @@ static int64_t attach(const char *name) {
     held = open_node();
     int64_t before = now();
     set_interface(held, name);
+    done = now();
     return before;
 }
 
 static int64_t close_timed(int *fd) {
     int64_t before = now();
     if (close(*fd) < 0) err(1, "close");
+    done = now();
     *fd = -1;
     return before;
 }
@@ -118,6 +123,7 @@ static int64_t rename_link(const char *name, const char *new_name) {
     snprintf(request.ifr_newname, IFNAMSIZ, "%s", new_name);
     int64_t before = now();
     if (ioctl(fd, SIOCSIFNAME, &request) < 0) err(1, "SIOCSIFNAME");
+    done = now();
     close(fd);
     return before;
 }
@@ -143,6 +149,7 @@ static int64_t move_link(const char *name) {
     if (fd < 0) err(1, "socket");
     int64_t before = now();
     if (send(fd, &request, sizeof request, 0) < 0) err(1, "send");
+    done = now();
     if (recv(fd, &answer, sizeof answer, 0) < 0) err(1, "recv");
     if (answer.header.nlmsg_type != NLMSG_ERROR || answer.error.error != 0)
         errx(1, "%s was not moved: %s", name, strerror(-answer.error.error));
@@ -195,7 +202,10 @@ static int64_t fork_holder(void) {
     int64_t before = now();
     child = fork();
     if (child < 0) err(1, "fork");
-    if (child > 0) return before;
+    if (child > 0) {
+        done = now();
+        return before;
+    }
     die_with(parent);
     while (1) pause();
 }
@@ -302,6 +312,7 @@ int main(int argc, char **argv) {
     while (fgets(line, sizeof line, stdin)) {
         int64_t time = now();
         long value = 0;
+        done = 0;
         int words = sscanf(line, "%15s %15s %15s", verb, name, new_name);
         if (words < 1) continue;
         if (strcmp(verb, "make") == 0) {
@@ -341,7 +352,8 @@ int main(int argc, char **argv) {
         } else {
             errx(2, "unknown: %s", verb);
         }
-        printf("%lld %ld\n", (long long)time, value);
+        long long took = done == 0 ? 0 : done - time;
+        printf("%lld %lld %ld\n", (long long)time, took, value);
         fflush(stdout);
     }
     // The persistent tap goes with its namespaces, the processes with this one.

@@ -1,9 +1,10 @@
 import { compiled } from './compiled.js';
 import { Program } from './program.js';
 
-/** What it did: when it began, CLOCK_MONOTONIC nanoseconds, and the command's value. See actor.c. */
+/** What it did: when it began and how long the call took, nanoseconds of CLOCK_MONOTONIC. See actor.c. */
 export interface Act {
   readonly at: bigint;
+  readonly took: number;
   readonly value: number;
 }
 
@@ -14,8 +15,8 @@ export class Actor {
   /** See actor.c for the commands. */
   async act(command: string): Promise<Act> {
     this.#program.send(command);
-    const [at, value] = (await this.#program.answer()).split(' ');
-    return { at: BigInt(at ?? ''), value: Number(value) };
+    const [at, took, value] = (await this.#program.answer()).split(' ');
+    return { at: BigInt(at ?? ''), took: Number(took), value: Number(value) };
   }
 
   end(): Promise<void> {

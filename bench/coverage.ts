@@ -20,7 +20,7 @@ export interface Listed {
 }
 
 /** All bindings, from a connection of its own. @throws ServiceError */
-export async function list(service: Service, deviceName = ''): Promise<Listed> {
+async function list(service: Service, deviceName = ''): Promise<Listed> {
   const client = new TapBindingServiceClient(service.target, credentials.createInsecure());
   const filter = deviceName === '' ? [] : [{ deviceName }];
   try {

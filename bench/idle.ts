@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { lastScan } from './coverage.js';
 import type { Effort } from './effort.js';
 import type { Figure } from './figure.js';
-import { processorTime, type Service } from './service.js';
+import { processorTime, residentMemory, type Service } from './service.js';
 import { Watcher } from './watcher.js';
 
 const MILLISECONDS: Record<Effort, number> = { full: 60_000, quick: 20_000, smoke: 2_000 };
@@ -39,6 +39,8 @@ export async function idle(
         numbers: {
           probePercent: probeShare,
           serverPercent: serverShare,
+          probeMebibytes: residentMemory(service.pid('probe')),
+          serverMebibytes: residentMemory(service.pid('server')),
           seconds,
           scanMilliseconds: scanDuration,
           scanIntervalMilliseconds: scanInterval,

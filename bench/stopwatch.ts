@@ -7,8 +7,14 @@ export const PATIENCE = 15_000;
 /** Whoever opened a node is looked at again and again for that long, milliseconds. */
 export const OPENER_IS_WATCHED = 1_500;
 
-/** Milliseconds by what was done. */
-export type Samples = Map<string, number[]>;
+/** Milliseconds: until the change arrived, and what the system call itself took of that. */
+export interface Sample {
+  readonly arrived: number;
+  readonly call: number;
+}
+
+/** By what was done. */
+export type Samples = Map<string, Sample[]>;
 
 /** From what an actor does to what a client sees. */
 export class Stopwatch {
@@ -33,7 +39,7 @@ export class Stopwatch {
     const arrival = this.watcher.arrival(kind, is, patience, this.signal);
     const [arrived, act] = await Promise.all([arrival, this.actor.act(command)]);
     const taken = this.samples.get(kind) ?? [];
-    taken.push(Number(arrived - act.at) / 1e6);
+    taken.push({ arrived: Number(arrived - act.at) / 1e6, call: act.took / 1e6 });
     this.samples.set(kind, taken);
     return act;
   }

@@ -59,7 +59,7 @@ export async function untold(
           else if (twice) await stopwatch.time(kind, 'drop', is(1, 1), patience);
           else await stopwatch.time(kind, 'pass', is(2, 1), patience);
           await promise();
-          say(`${kind}: ${(samples.get(kind)!.at(-1)! / 1000).toFixed(1)} s`);
+          say(`${kind}: ${(samples.get(kind)!.at(-1)!.arrived / 1000).toFixed(1)} s`);
         }
       }),
     );
@@ -70,7 +70,7 @@ export async function untold(
   const target =
     finder === 'bpf' ? '<= 2 s' : `<= ${(longest / 1000).toFixed(1)} s: scan_interval and a scan`;
   return [...samples].map(([kind, taken]) => {
-    const worst = Math.max(...taken);
+    const worst = Math.max(...taken.map(({ arrived }) => arrived));
     return {
       measure: `${kind} -> client, ${finder} finder (no event)`,
       figure: `worst of ${taken.length}: ${(worst / 1000).toFixed(1)} s`,
