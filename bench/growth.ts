@@ -38,12 +38,14 @@ export async function growth(
       holders: size.holders * share,
     };
     crowds.push(await measureAt(part, effort, signal, say));
+    // What a tap adds is the difference of two scans: a few rounds do not tell it.
+    if (effort === 'quick') continue;
     if (share === 1) taps.push(crowds.at(-1)!);
     else taps.push(await measureAt({ ...size, taps: part.taps }, effort, signal, say));
   }
   return [...crowds[0]!.scans.keys()].flatMap((finder) => [
     inFds(finder, crowds, effort),
-    inTaps(finder, taps, effort),
+    ...(taps.length > 0 ? [inTaps(finder, taps, effort)] : []),
   ]);
 }
 

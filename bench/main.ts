@@ -1,7 +1,7 @@
 // `npm run bench [-- --quick | --smoke]`: measures a full scan and its peers beside a crowd of
 // processes, and then what a whole tapmap does beside it; prints a table of each and writes
-// bench/out/bench.json. `--quick` leaves out `ip -d tuntap show`, which is given minutes, and what only scans
-// find, which may take one each; `--smoke` only shows that all of it runs: a small crowd, no verdicts.
+// bench/out/bench.json. `--quick` leaves out `ip -d tuntap show`, which is given minutes, what only scans
+// find, which may take one each, and what each tap adds; `--smoke` only shows that all of it runs: a small crowd, no verdicts.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
