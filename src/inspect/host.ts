@@ -31,6 +31,8 @@ export interface Host {
   readonly ownPid: number;
   /** What the finder looks for in descriptor tables, as of now: drivers may be loaded later. */
   readonly targets: () => FdTargets;
+  /** The same, as of the last `targets()`. */
+  readonly lastTargets: () => FdTargets;
   /** Drivers whose devices can be there, as of the last `targets()`. */
   readonly drivers: () => readonly Driver[];
   /**
@@ -77,6 +79,10 @@ function hostAt(
 ): Host {
   const nsfs = nsfsDevice();
   let majors = new Map<TapDriver, number>();
+  const lastTargets = (): FdTargets => {
+    const macvtap = [...majors.values()];
+    return { major: TUN_MAJOR, minor: TUN_MINOR, majors: macvtap, nsfs, hidingPlaces: null };
+  };
   return {
     linux: kernel,
     procRoot,
@@ -88,9 +94,9 @@ function hostAt(
     ownPid: process.pid,
     targets: () => {
       majors = readMajors(procRoot);
-      const macvtap = [...majors.values()];
-      return { major: TUN_MAJOR, minor: TUN_MINOR, majors: macvtap, nsfs, hidingPlaces: null };
+      return lastTargets();
     },
+    lastTargets,
     drivers: () => ['tun', ...majors.keys()],
     countsSingleQueue: kernelIsAtLeast(6, 9),
     driverOf: (major) => [...majors].find(([, number]) => number === major)?.[0] ?? 'tun',

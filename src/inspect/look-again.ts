@@ -22,6 +22,11 @@ export interface Known {
   readonly census: Census;
   /** Devices by key, as they were last placed. */
   readonly devices: ReadonlyMap<string, PlacedDevice>;
+  /** Keys of devices that a process holds. */
+  readonly heldBy: (pid: number) => Iterable<string>;
+  /** Key of the device of that index or name (latin1) in a network namespace. */
+  readonly link: (netnsInode: number, indexOrName: number | string) => string | undefined;
+  readonly linksOf: (netnsInode: number) => Iterable<string>;
 }
 
 export interface PartialLook {
@@ -61,8 +66,7 @@ class Links {
 export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook | null {
   const files = new NetnsFiles(host);
   try {
-    const isInGone = ({ netns }: PlacedDevice) => scope.goneNamespaces.has(netns.inode);
-    if (scope.goneNamespaces.size > 0 && [...known.devices.values()].some(isInGone)) return null;
+    for (const inode of scope.goneNamespaces) if ([...known.linksOf(inode)].length > 0) return null;
     const links = new Links(scope.namespaces);
     forgetNamespaces(known.census, scope.goneNamespaces);
     const pids = new Set<number>();
@@ -73,7 +77,7 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
       for (const ifindex of indexes) links.of(inode).indexes.add(ifindex);
     }
     const { linux, procRoot } = host;
-    const walk = { linux, procRoot, targets: host.targets() };
+    const walk = { linux, procRoot, targets: host.lastTargets() };
     let next = new Set([...scope.pids, ...takeDevices(known, links, pids, keys)]);
     while (next.size > 0) {
       for (const pid of next) {
@@ -111,17 +115,20 @@ function takeDevices(
   pids: ReadonlySet<number>,
   keys: Set<string>,
 ): Set<number> {
+  const chosen = new Set<string>();
+  for (const [inode, { indexes, names }] of links.choices) {
+    if (links.whole.has(inode)) for (const key of known.linksOf(inode)) chosen.add(key);
+    for (const one of [...indexes, ...names]) {
+      const key = known.link(inode, one);
+      if (key !== undefined) chosen.add(key);
+    }
+  }
+  for (const pid of pids) for (const key of known.heldBy(pid)) chosen.add(key);
   const holders = new Set<number>();
-  for (const [key, { netns, device, proven }] of known.devices) {
-    const choice = links.choices.get(netns.inode);
-    const { ifindex, name } = device.link;
-    const isChosen =
-      links.whole.has(netns.inode) ||
-      choice?.indexes.has(ifindex) === true ||
-      choice?.names.has(name) === true;
-    if (!isChosen && !proven.some(({ pid }) => pids.has(pid))) continue;
+  for (const key of chosen) {
+    const { netns, device, proven } = known.devices.get(key)!;
     keys.add(key);
-    links.of(netns.inode).indexes.add(ifindex);
+    links.of(netns.inode).indexes.add(device.link.ifindex);
     for (const { pid } of proven) if (!pids.has(pid)) holders.add(pid);
   }
   return holders;

@@ -14,24 +14,30 @@ interface Known {
 }
 
 export class QueueIds {
-  #known = new Map<string, Known>();
+  readonly #known = new Map<string, Known>();
+  /** What of `#known` is of each device; some of it may be another's by now. */
+  readonly #slotsOf = new Map<string, string[]>();
+  /** The device of each id that is known. */
+  readonly #deviceOf = new Map<string, string>();
 
   /**
    * Names all open files of one scan: a list of files for each device key, the same key from scan to
    * scan. Remembers them for the next one. `keys`: the scan was of these devices only, and of all that
-   * hold them; null: of all.
+   * hold them; null: of all. Takes time for what was scanned, not for what is known.
    */
   assign(
     devices: ReadonlyMap<string, readonly OpenFile[]>,
     keys: ReadonlySet<string> | null = null,
   ): Map<OpenFile, string> {
     const ids = new Map<OpenFile, string>();
-    const others =
-      keys === null ? [] : [...this.#known].filter(([, { device }]) => !keys.has(device));
-    const used = new Set(others.map(([, { id }]) => id));
+    const given = new Set<string>();
+    const isUsed = (id: string) => {
+      const device = this.#deviceOf.get(id);
+      return given.has(id) || (keys !== null && device !== undefined && !keys.has(device));
+    };
     const give = (file: OpenFile, id: string) => {
       ids.set(file, id);
-      used.add(id);
+      given.add(id);
     };
     // Where a descriptor number came to mean another file, the file that stayed on its device has
     // the better claim to the name.
@@ -39,32 +45,26 @@ export class QueueIds {
       for (const [device, files] of devices) {
         for (const file of files) {
           if (ids.has(file)) continue;
-          const id = this.#kept(file, moved ? null : device, used);
+          const id = this.#kept(file, moved ? null : device, isUsed);
           if (id !== null) give(file, id);
         }
       }
     }
     // An id that was another file's a moment ago would make a new file look like one that moved.
-    const taken = new Set(used);
-    for (const { id } of this.#known.values()) taken.add(id);
+    const isTaken = (id: string) => given.has(id) || this.#deviceOf.has(id);
     for (const files of devices.values()) {
-      for (const file of files) {
-        if (ids.has(file)) continue;
-        const id = newId(file, taken);
-        taken.add(id);
-        ids.set(file, id);
-      }
+      for (const file of files) if (!ids.has(file)) give(file, newId(file, isTaken));
     }
-    this.#known = new Map(others);
+    for (const device of keys ?? [...this.#slotsOf.keys()]) this.#forget(device);
     this.#remember(devices, ids);
     return ids;
   }
 
   /** The id that a descriptor of the file had, on the same device unless `device` is null. */
-  #kept(file: OpenFile, device: string | null, used: Set<string>): string | null {
+  #kept(file: OpenFile, device: string | null, isUsed: (id: string) => boolean): string | null {
     for (const attachment of file) {
       const known = this.#known.get(slotKey(attachment));
-      if (known === undefined || used.has(known.id)) continue;
+      if (known === undefined || isUsed(known.id)) continue;
       if (device !== null && known.device !== device) continue;
       // What an open file never changes.
       const { openedNetns, nodeMinor } = attachment;
@@ -73,26 +73,41 @@ export class QueueIds {
     return null;
   }
 
+  #forget(device: string): void {
+    for (const slot of this.#slotsOf.get(device) ?? []) {
+      const known = this.#known.get(slot);
+      if (known?.device !== device) continue;
+      this.#known.delete(slot);
+      this.#deviceOf.delete(known.id);
+    }
+    this.#slotsOf.delete(device);
+  }
+
   #remember(devices: ReadonlyMap<string, readonly OpenFile[]>, ids: Map<OpenFile, string>): void {
     for (const [device, files] of devices) {
+      const slots: string[] = [];
       for (const file of files) {
         const id = ids.get(file)!;
+        this.#deviceOf.set(id, device);
         for (const attachment of file) {
           const { openedNetns, nodeMinor } = attachment;
-          this.#known.set(slotKey(attachment), { id, device, openedNetns, nodeMinor });
+          const slot = slotKey(attachment);
+          this.#known.set(slot, { id, device, openedNetns, nodeMinor });
+          slots.push(slot);
         }
       }
+      this.#slotsOf.set(device, slots);
     }
   }
 }
 
-function newId(file: OpenFile, taken: Set<string>): string {
+function newId(file: OpenFile, isTaken: (id: string) => boolean): string {
   const oldest = file.reduce((a, b) => (byAge(a, b) <= 0 ? a : b));
   const base = [oldest.startTime, oldest.tid ?? oldest.pid, oldest.fd]
     .map((number) => number.toString(36))
     .join('-');
   let id = base;
-  for (let again = 2; taken.has(id); again++) id = `${base}.${again}`;
+  for (let again = 2; isTaken(id); again++) id = `${base}.${again}`;
   return id;
 }
 

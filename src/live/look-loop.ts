@@ -30,6 +30,8 @@ export interface Reconciling {
 const SHORTEST = 1000;
 const LONGEST = 60_000;
 
+/** Milliseconds that looks at parts may take at once. */
+const ALLOWANCE = 20;
 /** What is more than this is as quickly looked at whole. */
 const PART_MAX = 512;
 /** Milliseconds after which a part that was not settled is looked at again; then a scan has to. */
@@ -48,6 +50,23 @@ const UNTOLD = 10;
  */
 const AFTER_OPENING = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
+/**
+ * What looks at parts may cost: some at once, and half of one core on the whole. A storm of events is looked
+ * at in larger parts, not all of the time.
+ */
+class Allowance {
+  #left = ALLOWANCE;
+  #since = performance.now();
+
+  /** Returns for how long to rest. Both in milliseconds. */
+  spend(cost: number): number {
+    const now = performance.now();
+    this.#left = Math.min(this.#left + (now - this.#since) / 2, ALLOWANCE) - cost;
+    this.#since = now;
+    return Math.max(-2 * this.#left, 0);
+  }
+}
+
 export class LookLoop implements Changes {
   /** Requests that no scan has begun for. */
   #asked: number[] = [];
@@ -55,6 +74,7 @@ export class LookLoop implements Changes {
   /** Processes that are watched closely, and how often each was looked at since it opened a node. */
   readonly #openers = new Map<number, number>();
   #scanWanted = false;
+  readonly #allowance = new Allowance();
   #uneasyUntil = 0;
   /** What this process had used before the scan that was made last. */
   #beforeScan = process.cpuUsage();
@@ -169,10 +189,11 @@ export class LookLoop implements Changes {
       if (this.#pending.isEmpty) {
         await this.#rest(until - now);
       } else {
+        const before = process.cpuUsage();
         await this.#lookAtPart();
-        const took = performance.now() - now;
-        // The same for parts: a storm of events is looked at in larger parts, not all of the time.
-        if (took > 1) await delay(took);
+        const { user, system } = process.cpuUsage(before);
+        const rest = this.#allowance.spend((user + system) / 1000);
+        if (rest > 0) await delay(rest);
       }
     }
   }
