@@ -117,8 +117,12 @@ export class Inspector {
     // What is missing or changing takes a look at everything.
     const settled = accounts.devices.filter(({ judgement }) => judgement.settled);
     const keys = new Set(seen.keys);
-    for (const { placed, judgement } of accounts.devices) {
-      if (!judgement.settled) keys.delete(placed.key);
+    let isUnsettled = false;
+    for (const device of accounts.devices) {
+      if (device.judgement.settled) continue;
+      keys.delete(device.placed.key);
+      // What a scan has seen twice, and told, would be no other at the next look.
+      if (!this.#unsettled.has(signatureOf(device))) isUnsettled = true;
     }
     book.extend(known.census, seen.namespaces, seen.pids);
     const queueIds = this.#queueIds.assign(openFilesByDevice(settled), keys);
@@ -128,7 +132,7 @@ export class Inspector {
       keys,
       settled.map(({ placed }, i) => [placed, bindings[i]!] as const),
     );
-    return { bindings, gone, isUnsettled: settled.length < accounts.devices.length };
+    return { bindings, gone, isUnsettled };
   }
 
   #sources(

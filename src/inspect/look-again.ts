@@ -3,6 +3,7 @@
  * scope, and on whatever those lead to. Holders of a link that changed are looked at, and links that a
  * process holds; what is outside cannot have changed with them.
  */
+import { isKernelError } from '../kernel/kernel-error.js';
 import type { Attachment } from './attachment.js';
 import { confirm } from './confirm.js';
 import { noFinds } from './finds.js';
@@ -42,10 +43,12 @@ export interface PartialLook {
 /** Links to ask for, by namespace. */
 class Links {
   readonly choices = new Map<number, { indexes: Set<number>; names: Set<string> }>();
+  /** Namespaces of which all links are asked for. */
+  readonly whole = new Set<number>();
 
-  /** Of `whole` namespaces all links are asked for. */
-  constructor(readonly whole: ReadonlySet<number>) {
-    for (const inode of whole) this.of(inode);
+  addWhole(inode: number): void {
+    this.whole.add(inode);
+    this.of(inode);
   }
 
   of(inode: number): { indexes: Set<number>; names: Set<string> } {
@@ -67,7 +70,8 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
   const files = new NetnsFiles(host);
   try {
     for (const inode of scope.goneNamespaces) if ([...known.linksOf(inode)].length > 0) return null;
-    const links = new Links(scope.namespaces);
+    const links = new Links();
+    for (const inode of scope.namespaces) links.addWhole(inode);
     forgetNamespaces(known.census, scope.goneNamespaces);
     const pids = new Set<number>();
     const keys = new Set<string>();
@@ -92,7 +96,12 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
       }
       next = takeDevices(known, links, pids, keys);
     }
-    extendCensus(host, known.census, pids, files, links.choices.keys());
+    // Where nobody has been, nothing is known, and no change is told of yet.
+    const isGone = (pid: number) => !isThere(host, pid);
+    const asked = links.choices.keys();
+    const readMounts = [...scope.openers].some(isGone);
+    const found = extendCensus(host, known.census, pids, files, asked, readMounts);
+    for (const inode of found) links.addWhole(inode);
     const namespaces = listLinks(host, known.census, links, files);
     const isMissing = (inode: number) => links.choices.has(inode) && !namespaces.has(inode);
     const isHeldBack = (key: string) => isMissing(known.devices.get(key)!.netns.inode);
@@ -132,6 +141,16 @@ function takeDevices(
     for (const { pid } of proven) if (!pids.has(pid)) holders.add(pid);
   }
   return holders;
+}
+
+function isThere({ linux, procRoot }: Host, pid: number): boolean {
+  try {
+    linux.statusOfPath(`${procRoot}/${pid}`);
+    return true;
+  } catch (error) {
+    if (isKernelError(error)) return false;
+    throw error;
+  }
 }
 
 /** Null when it may not be looked at. */

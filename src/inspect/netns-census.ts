@@ -111,7 +111,8 @@ export function forgetNamespaces(census: Census, inodes: ReadonlySet<number>): v
 /**
  * Brings the census up to date with some processes: where those that are still there live, and, when one of
  * the namespaces that may be told of was not known to the last census, where it is mounted. Those are where
- * they live, where tun files lead to, and what is `asked` for.
+ * they live, where tun files lead to, and what is `asked` for. `readMounts`: also what is mounted anywhere
+ * and was not known may be. Returns the namespaces that were not known.
  */
 export function extendCensus(
   host: Host,
@@ -119,7 +120,8 @@ export function extendCensus(
   pids: ReadonlySet<number>,
   tunFiles: NetnsFiles,
   asked: Iterable<number>,
-): void {
+  readMounts: boolean,
+): number[] {
   const before = new Set(census.keys());
   const own = `${host.procRoot}/${host.ownPid}`;
   const mountNamespaces: MountNamespaces = new Map([[host.ownMountNamespace, [own]]]);
@@ -133,10 +135,14 @@ export function extendCensus(
     if (!before.has(entry.inode)) entry.isNew = true;
     if (entry.pids.some((pid) => pids.has(pid))) told.add(entry.inode);
   }
-  if (![...told].some((inode) => isUnnamed(census.get(inode)))) return;
-  for (const [mountNamespace, directories] of mountNamespaces) {
-    countMounts(host, census, mountNamespace, directories);
+  if (readMounts || [...told].some((inode) => isUnnamed(census.get(inode)))) {
+    for (const [mountNamespace, directories] of mountNamespaces) {
+      countMounts(host, census, mountNamespace, directories);
+    }
   }
+  const found = [...census.values()].filter(({ inode }) => !before.has(inode));
+  for (const entry of found) entry.isNew = true;
+  return found.map(({ inode }) => inode);
 }
 
 function isUnnamed(entry: CensusEntry | undefined): boolean {

@@ -2,6 +2,8 @@
 export interface Scope {
   /** Processes whose descriptors may have changed. */
   readonly pids: ReadonlySet<number>;
+  /** Those of them that have opened a device node: one that is gone already may have left a device. */
+  readonly openers: ReadonlySet<number>;
   /** Links that may have changed: inode of the network namespace to indexes in it. */
   readonly links: ReadonlyMap<number, ReadonlySet<number>>;
   /** Inodes of network namespaces any of whose links may have changed. */
@@ -12,6 +14,7 @@ export interface Scope {
 
 export class GrowingScope implements Scope {
   readonly pids = new Set<number>();
+  readonly openers = new Set<number>();
   readonly links = new Map<number, Set<number>>();
   readonly namespaces = new Set<number>();
   readonly goneNamespaces = new Set<number>();
@@ -35,9 +38,10 @@ export class GrowingScope implements Scope {
     else known.add(ifindex);
   }
 
-  add({ pids, links, namespaces, goneNamespaces, attempts }: GrowingScope): void {
+  add({ pids, openers, links, namespaces, goneNamespaces, attempts }: GrowingScope): void {
     this.attempts = Math.max(this.attempts, attempts);
     for (const pid of pids) this.pids.add(pid);
+    for (const pid of openers) this.openers.add(pid);
     for (const inode of namespaces) this.namespaces.add(inode);
     for (const inode of goneNamespaces) this.goneNamespaces.add(inode);
     for (const [inode, indexes] of links) {

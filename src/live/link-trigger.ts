@@ -26,6 +26,7 @@ export class LinkTrigger implements Trigger {
       : `it tells of tapmap's own network namespace only: for others it needs ${TRIGGERS.rtnetlink.needs}`;
   }
 
+  /** As far as events were read: an inode can be another namespace's by now. */
   listensTo(inode: number): boolean {
     return this.#listened.has(inode);
   }
@@ -34,7 +35,6 @@ export class LinkTrigger implements Trigger {
    * Listens to a namespace from now on. False where that is refused: scans alone find what happens there.
    */
   listenTo(inode: number, netns: number): boolean {
-    if (this.#listened.has(inode)) return true;
     if (!this.#monitor.hearsAll) return false;
     try {
       const id = this.#monitor.listenTo(netns);

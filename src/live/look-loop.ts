@@ -97,6 +97,7 @@ export class LookLoop implements Changes {
   }
 
   opened(pid: number): void {
+    this.#pending.openers.add(pid);
     this.process(pid);
     const isWatched = this.#openers.has(pid);
     this.#openers.set(pid, 0);

@@ -6,6 +6,10 @@ import type { Changes, Trigger } from './trigger.js';
 const TURN = 512;
 /** So many forks are remembered: who forks may turn out to hold a device. */
 const FORKS = 4096;
+/** Milliseconds after which a fork is no news: who held a device then is known to. */
+const FORK_IS_NEWS = 10_000;
+/** Milliseconds in which an opening may be told after a fork that followed it. */
+const IN_NO_ORDER = 100;
 /** So many processes that have opened a node are remembered, the latest ones. */
 const OPENERS = 256;
 
@@ -22,8 +26,8 @@ export class ProcessTrigger implements Trigger {
   #holders: ReadonlySet<number> = new Set();
   /** Processes that have opened a device node; the one that did longest ago is first. */
   readonly #openers = new Set<number>();
-  /** Children and their parents; the oldest is first. */
-  readonly #forks = new Map<number, number>();
+  /** Children, with their parents and when that was told; the oldest is first. */
+  readonly #forks = new Map<number, { readonly parent: number; readonly told: number }>();
 
   /** Throws KernelError. */
   constructor({ started, exits }: ProcessTriggerOptions) {
@@ -39,8 +43,9 @@ export class ProcessTrigger implements Trigger {
   watch(holders: ReadonlySet<number>, changes: Changes): void {
     const before = this.#holders;
     this.#holders = holders;
-    for (const [child, parent] of this.#forks) {
-      if (holders.has(parent) && !before.has(parent)) changes.process(child);
+    const since = performance.now() - FORK_IS_NEWS;
+    for (const [child, { parent, told }] of this.#forks) {
+      if (told >= since && holders.has(parent) && !before.has(parent)) changes.process(child);
     }
   }
 
@@ -49,7 +54,10 @@ export class ProcessTrigger implements Trigger {
     this.#openers.delete(pid);
     this.#openers.add(pid);
     if (this.#openers.size > OPENERS) this.#openers.delete(oldestOf(this.#openers));
-    for (const [child, parent] of this.#forks) if (parent === pid) changes.opened(child);
+    const since = performance.now() - IN_NO_ORDER;
+    for (const [child, { parent, told }] of this.#forks) {
+      if (told >= since && parent === pid) changes.opened(child);
+    }
   }
 
   tell(_: number, changes: Changes): void {
@@ -70,7 +78,7 @@ export class ProcessTrigger implements Trigger {
   #remember(child: number, parent: number): void {
     // A pid that comes again is the youngest again.
     this.#forks.delete(child);
-    this.#forks.set(child, parent);
+    this.#forks.set(child, { parent, told: performance.now() });
     if (this.#forks.size > FORKS) this.#forks.delete(oldestOf(this.#forks.keys()));
   }
 }

@@ -44,11 +44,11 @@ export class Triggers {
   readonly #epoll = new Epoll();
   readonly #byFd = new Map<number, { readonly name: TriggerName; readonly trigger: Trigger }>();
   readonly #told = new Map<TriggerName, Told>();
-  readonly #links: LinkTrigger | null;
-  readonly #nodes: NodeTrigger | null;
-  readonly #exits: ExitTrigger | null;
-  readonly #newNamespaces: NewNamespaces;
-  readonly #processes: ProcessTrigger | null;
+  #links: LinkTrigger | null;
+  #nodes: NodeTrigger | null;
+  #exits: ExitTrigger | null;
+  #processes: ProcessTrigger | null;
+  #newNamespaces: NewNamespaces;
 
   constructor(private readonly options: TriggersOptions) {
     const { procRoot, ownNetns, ownPid, isNode, changes } = options;
@@ -70,6 +70,8 @@ export class Triggers {
     });
     this.#newNamespaces = new NewNamespaces(procRoot, ownNetns, this.#nodes, this.#links);
     const started = (pid: number) => {
+      // That a namespace has gone is told before another one can have its inode.
+      for (const fd of this.#links?.fds ?? []) this.#tell(fd);
       this.#newNamespaces.started(pid, this.#changes);
     };
     // Of exits pidfds tell, where there are any.
@@ -149,9 +151,20 @@ export class Triggers {
         state.missing = `it failed (${error.code}): start tapmap anew`;
         for (const dead of [...trigger.fds]) this.#stopWaiting(dead);
         trigger.close();
+        this.#drop(trigger);
       }
       this.options.lost();
     }
+  }
+
+  /** Its descriptors are closed, and their numbers may be others' soon. */
+  #drop(trigger: Trigger): void {
+    if (this.#links === trigger) this.#links = null;
+    if (this.#nodes === trigger) this.#nodes = null;
+    if (this.#exits === trigger) this.#exits = null;
+    if (this.#processes === trigger) this.#processes = null;
+    const { procRoot, ownNetns } = this.options;
+    this.#newNamespaces = new NewNamespaces(procRoot, ownNetns, this.#nodes, this.#links);
   }
 
   #open<T extends Trigger>(name: TriggerName, make: () => T): T | null {

@@ -1,5 +1,7 @@
 // What triggers tell reaches a watcher at once: here scans are so rare that none comes while a test waits.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { Verdict, type TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
@@ -189,6 +191,30 @@ test('a device that a program makes in a namespace where nobody has been', { ski
   netns.ip('link', 'del', name);
   await until('the watch tells that it is gone', () => told(name, netns) === undefined);
 });
+
+test(
+  'a device that a process makes in a namespace that it has only just made for itself',
+  { skip: skip || missing('command:python3') },
+  async (t) => {
+    const stage = setStage(t);
+    const name = stage.deviceName();
+    const make = `import ctypes,fcntl,os,struct,sys
+ctypes.CDLL(None).unshare(0x40000000)
+fd=os.open('/dev/net/tun',os.O_RDWR)
+fcntl.ioctl(fd,0x400454ca,struct.pack('16sH22x',b'${name}',0x1002))
+fcntl.ioctl(fd,0x400454cb,1)
+os.close(fd)
+sys.stdin.read()`;
+    const child = spawn('python3', ['-c', make], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const exited = once(child, 'exit');
+    stage.atEnd(async () => {
+      child.kill();
+      await exited;
+    });
+    const isThere = ({ device }: TapBinding) => device?.name === name;
+    await until('the watch tells it', () => tapmap.replay.bindings().some(isThere));
+  },
+);
 
 test('a namespace that is deleted, and what is in it', { skip }, async (t) => {
   const stage = setStage(t);
