@@ -43,15 +43,14 @@ export class NetnsBook {
     for (const inode of this.#netns.keys()) if (!census.has(inode)) this.#netns.delete(inode);
     for (const entry of census.values()) {
       const known = this.#netns.get(entry.inode);
+      // It may have been come across before it was entered.
+      const cookie = namespaces.get(entry.inode)?.cookie ?? known?.cookie ?? null;
       const isTrue =
-        known?.paths.length === entry.paths.size &&
+        known?.cookie === cookie &&
+        known.paths.length === entry.paths.size &&
         (known.pid === null || (entry.pids.includes(known.pid) && !looked.has(known.pid)));
       if (isTrue) continue;
-      this.#enter(
-        entry,
-        namespaces.get(entry.inode)?.cookie ?? known?.cookie ?? null,
-        known?.pid ?? null,
-      );
+      this.#enter(entry, cookie, known?.pid ?? null);
     }
   }
 

@@ -146,3 +146,13 @@ test('a namespace without a path has the name of the container that its process 
   assert.equal(told({ kind: 'systemdUnit', unit: 'a.service', slice: '' }), '');
   assert.equal(told({ ...container, id, name: 'web' }, '/run/netns/a'), '');
 });
+
+test('a namespace that was come across before it was entered gets its cookie when it is', () => {
+  const look = lookAt(entry(1, [1]));
+  const book = bookOf(look, null);
+  const census = new Map([...look.census, [2, entry(2, [])] as const]);
+  book.extend(census, new Map(), new Set());
+  assert.equal(book.get(2).cookie, null);
+  book.extend(census, byInode(netnsLinks(2, [])), new Set());
+  assert.equal(book.get(2).cookie, 'c2');
+});
