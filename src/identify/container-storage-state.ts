@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { ContainerNames } from './container-names.js';
-import { jsonOf, label, nameOf } from './json-state.js';
+import { jsonOf, label, nameOf, nameText, pathText } from './json-state.js';
 import type { Presence, StateFiles } from './state-files.js';
 
 const RUN = '/run/containers/storage/overlay-containers';
@@ -41,7 +41,7 @@ export function storagePresence(files: StateFiles, id: string): Presence {
 
 const configuration = z.object({
   annotations: z.record(z.string(), z.unknown()).nullish(),
-  linux: z.object({ cgroupsPath: z.string().optional() }).nullish(),
+  linux: z.object({ cgroupsPath: pathText.optional() }).nullish(),
 });
 
 /** Throws at what is not of the format. */
@@ -71,7 +71,7 @@ function recordOf(json: unknown): Readonly<Record<string, unknown>> {
   return z.record(z.string(), z.unknown()).parse(JSON.parse(json));
 }
 
-const list = z.array(z.object({ id: z.string(), names: z.array(z.string()).nullish() }));
+const list = z.array(z.object({ id: nameText, names: z.array(nameText).nullish() }));
 
 /** Names by id. Throws at what is not of the format. */
 export function parseStorageList(bytes: Buffer): ReadonlyMap<string, string> {

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { ContainerNames } from './container-names.js';
-import { jsonOf, label } from './json-state.js';
+import { jsonOf, label, pathText } from './json-state.js';
 import type { StateFiles } from './state-files.js';
 
 /** Its own place, and those of k3s and RKE2, and of MicroK8s. */
@@ -19,7 +19,7 @@ const TASKS = 'io.containerd.runtime.v2.task';
 
 const configuration = z.object({
   annotations: z.record(z.string(), z.unknown()).nullish(),
-  linux: z.object({ cgroupsPath: z.string().optional() }).nullish(),
+  linux: z.object({ cgroupsPath: pathText.optional() }).nullish(),
 });
 
 export interface ContainerdNames extends ContainerNames {

@@ -5,14 +5,14 @@
  */
 import { z } from 'zod';
 import type { ContainerNames } from './container-names.js';
-import { jsonOf, label } from './json-state.js';
+import { jsonOf, label, nameText } from './json-state.js';
 import type { Presence, StateFiles } from './state-files.js';
 
 const DIRECTORY = '/var/lib/docker/containers';
 
 const state = z.object({
-  ID: z.string(),
-  Name: z.string().optional(),
+  ID: nameText,
+  Name: nameText.optional(),
   Config: z.object({ Labels: z.record(z.string(), z.unknown()).nullish() }).nullish(),
 });
 

@@ -1,4 +1,5 @@
 /** State that is kept as JSON. */
+import { z } from 'zod';
 
 /** Throws SyntaxError. */
 export function jsonOf(bytes: Buffer): unknown {
@@ -7,6 +8,11 @@ export function jsonOf(bytes: Buffer): unknown {
 
 /** Longer ones are no names. */
 const NAME_MAX = 1024;
+/** PATH_MAX of limits.h. */
+const PATH_MAX = 4096;
+
+export const nameText = z.string().max(NAME_MAX);
+export const pathText = z.string().max(PATH_MAX);
 
 /** Empty for what is no name. */
 export function nameOf(value: unknown): string {

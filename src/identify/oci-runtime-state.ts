@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { isKernelError } from '../kernel/kernel-error.js';
 import type { ControlGroup } from '../kernel/proc-pid-cgroup.js';
 import { readPidStat } from '../kernel/proc-pid-stat.js';
-import { jsonOf } from './json-state.js';
+import { jsonOf, nameText, pathText } from './json-state.js';
 import type { StateFiles } from './state-files.js';
 
 interface OciContainer {
@@ -114,10 +114,10 @@ function isRunning(procRoot: string, { pid, startTime }: OciContainer): boolean 
 }
 
 const runcState = z.object({
-  id: z.string().min(1),
+  id: nameText.min(1),
   init_process_pid: z.int().min(1),
   init_process_start: z.int().min(0),
-  cgroup_paths: z.record(z.string(), z.string()),
+  cgroup_paths: z.record(z.string(), pathText),
 });
 
 /** Throws at what is not of the format. */
@@ -151,7 +151,7 @@ function pathInHierarchy(mounted: string, controller: string): string | null {
 const crunStatus = z.object({
   pid: z.int().min(1),
   'process-start-time': z.int().min(1),
-  'cgroup-path': z.string().min(1),
+  'cgroup-path': pathText.min(1),
 });
 
 /** Throws at what is not of the format. */
