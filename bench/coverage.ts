@@ -1,9 +1,8 @@
 // What the service tells of its own looking.
 import { setTimeout as delay } from 'node:timers/promises';
-import { credentials, status, type ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import {
   ListTapBindingsRequest,
-  TapBindingServiceClient,
   type ListTapBindingsResponse,
 } from '../src/gen/tapmap/v1/tap_binding_service.js';
 import { finderToJSON } from '../src/gen/tapmap/v1/coverage.js';
@@ -21,7 +20,7 @@ export interface Listed {
 
 /** All bindings, from a connection of its own. @throws ServiceError */
 async function list(service: Service, deviceName = ''): Promise<Listed> {
-  const client = new TapBindingServiceClient(service.target, credentials.createInsecure());
+  const client = service.client();
   const filter = deviceName === '' ? [] : [{ deviceName }];
   try {
     let bindings = 0;

@@ -5,6 +5,7 @@ import {
   type ListTapBindingsResponse,
 } from '../src/gen/tapmap/v1/tap_binding_service.js';
 import { timed } from './contender.js';
+import { firstList } from './coverage.js';
 import { startCrowd } from './crowd.js';
 import { quantile, type Figure } from './figure.js';
 import { residentMemory, Service } from './service.js';
@@ -15,7 +16,7 @@ export async function longList(smoke: boolean, abort: AbortSignal): Promise<Figu
   try {
     const service = await Service.start();
     try {
-      await service.scanned();
+      await firstList(service, abort);
       return [await listOf(service, taps, rounds, smoke, abort)];
     } finally {
       await service.end();

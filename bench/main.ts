@@ -8,6 +8,7 @@ import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, type Contender } from './contender.js';
+import { firstList } from './coverage.js';
 import { startCrowd, type Crowd, type CrowdSize } from './crowd.js';
 import type { Effort } from './effort.js';
 import { figureTable, type Figure } from './figure.js';
@@ -96,7 +97,7 @@ async function underLoad(
   const devices = Array.from({ length: Math.min(taps, 200) }, (_, i) => `crowd${i}`);
   const service = await Service.start();
   try {
-    await service.scanned();
+    await firstList(service, abort);
     const options = { service, pid, devices, smoke, abort };
     const figures: Figure[] = [];
     for (const [what, measured] of [

@@ -4,13 +4,9 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { credentials, status, type ServiceError } from '@grpc/grpc-js';
-import {
-  ListTapBindingsRequest,
-  TapBindingServiceClient,
-} from '../src/gen/tapmap/v1/tap_binding_service.js';
+import { credentials } from '@grpc/grpc-js';
+import { TapBindingServiceClient } from '../src/gen/tapmap/v1/tap_binding_service.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 /** USER_HZ, which is 100 on all architectures of interest. */
@@ -55,16 +51,6 @@ export class Service {
     return new TapBindingServiceClient(this.target, credentials.createInsecure());
   }
 
-  /** Resolves when the first scan is over. */
-  async scanned(): Promise<void> {
-    const client = this.client();
-    try {
-      while (!(await hasAnswer(client))) await delay(2);
-    } finally {
-      client.close();
-    }
-  }
-
   /** Pid of its process of that kind. */
   pid(kind: 'server' | 'probe'): number {
     const { pid } = this.child;
@@ -82,17 +68,6 @@ export class Service {
       await once(this.child, 'close');
     }
     rmSync(this.directory, { recursive: true, force: true });
-  }
-}
-
-async function hasAnswer(client: TapBindingServiceClient): Promise<boolean> {
-  try {
-    const messages = client.listTapBindings(ListTapBindingsRequest.create());
-    await messages.forEach(() => undefined);
-    return true;
-  } catch (error) {
-    if ((error as ServiceError).code === status.UNAVAILABLE) return false;
-    throw error;
   }
 }
 
