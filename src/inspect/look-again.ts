@@ -97,10 +97,12 @@ export function lookAgain(host: Host, known: Known, scope: Scope): PartialLook |
       next = takeDevices(known, links, pids, keys);
     }
     // Where nobody has been, nothing is known, and no change is told of yet.
-    const isGone = (pid: number) => !isThere(host, pid);
-    const asked = links.choices.keys();
-    const readMounts = [...scope.openers].some(isGone);
-    const found = extendCensus(host, known.census, pids, files, asked, readMounts);
+    const found = extendCensus(host, known.census, {
+      pids,
+      tunFiles: files,
+      asked: links.choices.keys(),
+      readMounts: [...scope.openers].some((pid) => !isThere(host, pid)),
+    });
     for (const inode of found) links.addWhole(inode);
     const namespaces = listLinks(host, known.census, links, files);
     const isMissing = (inode: number) => links.choices.has(inode) && !namespaces.has(inode);

@@ -108,6 +108,14 @@ export function forgetNamespaces(census: Census, inodes: ReadonlySet<number>): v
   for (const inode of inodes) census.delete(inode);
 }
 
+export interface Extension {
+  readonly pids: ReadonlySet<number>;
+  readonly tunFiles: NetnsFiles;
+  /** Inodes of namespaces. */
+  readonly asked: Iterable<number>;
+  readonly readMounts: boolean;
+}
+
 /**
  * Brings the census up to date with some processes: where those that are still there live, and, when one of
  * the namespaces that may be told of was not known to the last census, where it is mounted. Those are where
@@ -117,10 +125,7 @@ export function forgetNamespaces(census: Census, inodes: ReadonlySet<number>): v
 export function extendCensus(
   host: Host,
   census: Census,
-  pids: ReadonlySet<number>,
-  tunFiles: NetnsFiles,
-  asked: Iterable<number>,
-  readMounts: boolean,
+  { pids, tunFiles, asked, readMounts }: Extension,
 ): number[] {
   const before = new Set(census.keys());
   const own = `${host.procRoot}/${host.ownPid}`;
@@ -130,12 +135,14 @@ export function extendCensus(
   }
   for (const pid of pids) countProcess(host, census, mountNamespaces, pid);
   addTunFiles(census, tunFiles);
+  const isNew = ({ inode, isNew: wasNew }: CensusEntry) => wasNew || !before.has(inode);
+  const isUnnamed = (entry: CensusEntry) => isNew(entry) && entry.paths.size === 0;
   const told = new Set([...asked, ...tunFiles.inodes]);
-  for (const entry of census.values()) {
-    if (!before.has(entry.inode)) entry.isNew = true;
-    if (entry.pids.some((pid) => pids.has(pid))) told.add(entry.inode);
-  }
-  if (readMounts || [...told].some((inode) => isUnnamed(census.get(inode)))) {
+  const mayBeTold = ({ inode, pids: inhabitants }: CensusEntry) =>
+    told.has(inode) || inhabitants.some((pid) => pids.has(pid));
+  const entries = [...census.values()];
+  const isAnyUnknown = [...told].some((inode) => !census.has(inode));
+  if (readMounts || isAnyUnknown || entries.some((one) => mayBeTold(one) && isUnnamed(one))) {
     for (const [mountNamespace, directories] of mountNamespaces) {
       countMounts(host, census, mountNamespace, directories);
     }
@@ -143,10 +150,6 @@ export function extendCensus(
   const found = [...census.values()].filter(({ inode }) => !before.has(inode));
   for (const entry of found) entry.isNew = true;
   return found.map(({ inode }) => inode);
-}
-
-function isUnnamed(entry: CensusEntry | undefined): boolean {
-  return entry === undefined || (entry.isNew && entry.paths.size === 0);
 }
 
 function entryOf(census: Census, inode: number): CensusEntry {

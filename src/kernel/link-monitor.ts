@@ -75,13 +75,8 @@ export class LinkMonitor {
     this.fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     this.#requests = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     try {
-      this.hearsAll = isAllowed(() => {
-        setIntegerOption(this.fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
-      });
-      // With less room it loses something sooner, and says so.
-      isAllowed(() => {
-        setReceiveBuffer(this.fd, RECEIVE_BUFFER);
-      });
+      this.hearsAll = listenToAll(this.fd);
+      setReceiveBuffer(this.fd, RECEIVE_BUFFER);
       const address = Buffer.alloc(12);
       address.writeUInt16LE(AF_NETLINK, 0);
       address.writeUInt32LE(RTMGRP_LINK, 8);
@@ -157,9 +152,10 @@ export class LinkMonitor {
   }
 }
 
-function isAllowed(act: () => void): boolean {
+/** False without CAP_NET_BROADCAST. */
+function listenToAll(fd: number): boolean {
   try {
-    act();
+    setIntegerOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
     return true;
   } catch (error) {
     if (isKernelError(error, 'EPERM')) return false;

@@ -4,7 +4,7 @@
  * include/uapi/linux/cn_proc.h.
  */
 import { close } from './descriptor.js';
-import { isKernelError, KernelError } from './kernel-error.js';
+import { KernelError } from './kernel-error.js';
 import { addressOf, checked, lastErrno, libc } from './libc.js';
 import { socket } from './netns.js';
 import { attachFilter, setReceiveBuffer, type FilterInstruction } from './socket-option.js';
@@ -56,7 +56,7 @@ export class ProcessConnector {
     this.fd = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_CONNECTOR);
     try {
       attachFilter(this.fd, filterOf(types));
-      trySetReceiveBuffer(this.fd);
+      setReceiveBuffer(this.fd, RECEIVE_BUFFER);
       const address = Buffer.alloc(12);
       address.writeUInt16LE(AF_NETLINK, 0);
       address.writeUInt32LE(CN_IDX_PROC, 8);
@@ -96,15 +96,6 @@ export class ProcessConnector {
 
   close(): void {
     close(this.fd);
-  }
-}
-
-function trySetReceiveBuffer(fd: number): void {
-  try {
-    setReceiveBuffer(fd, RECEIVE_BUFFER);
-  } catch (error) {
-    // With less room it loses something sooner, and says so.
-    if (!isKernelError(error, 'EPERM')) throw error;
   }
 }
 

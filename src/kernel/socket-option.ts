@@ -1,4 +1,5 @@
 /** Options of sockets: setsockopt(2), socket(7). */
+import { isKernelError } from './kernel-error.js';
 import { addressOf, checked, libc } from './libc.js';
 
 type Setsockopt = (
@@ -23,9 +24,16 @@ export function setIntegerOption(fd: number, level: number, option: number, numb
   checked('setsockopt', setsockoptCall(fd, level, option, addressOf(value), value.length));
 }
 
-/** Bytes of what may wait to be received, whatever the host's limit. Throws KernelError: EPERM. */
+/**
+ * Bytes of what may wait to be received, whatever the host's limit. Without CAP_NET_ADMIN it stays as it
+ * is: a monitor with less room loses something sooner, and says so. Throws KernelError.
+ */
 export function setReceiveBuffer(fd: number, bytes: number): void {
-  setIntegerOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+  try {
+    setIntegerOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+  } catch (error) {
+    if (!isKernelError(error, 'EPERM')) throw error;
+  }
 }
 
 /** One instruction of classic BPF: code, jump if true, jump if false, operand. See struct sock_filter. */

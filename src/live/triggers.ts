@@ -109,7 +109,7 @@ export class Triggers {
     for (const path of nodes) this.#nodes?.add(path);
   }
 
-  /** Tells changes until `end` is called. Rejects with KernelError. */
+  /** Tells changes from now on. Rejects with KernelError. */
   async run(): Promise<void> {
     while (true) {
       const ready = await this.#epoll.wait();
@@ -118,22 +118,12 @@ export class Triggers {
     }
   }
 
-  /** Has `run` return, and closes everything. */
-  end(): void {
-    this.#closeTriggers();
-    this.#epoll.end();
-  }
-
-  /** When it does not run. */
+  /** Only while it does not run. */
   close(): void {
-    this.#closeTriggers();
-    this.#epoll.close();
-  }
-
-  #closeTriggers(): void {
     for (const trigger of new Set([...this.#byFd.values()].map((each) => each.trigger))) {
       trigger.close();
     }
+    this.#epoll.close();
   }
 
   #tell(fd: number): void {

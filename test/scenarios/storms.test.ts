@@ -9,12 +9,9 @@ import type { Netns } from '../stage/netns.js';
 import { setStage } from '../stage/stage.js';
 import { IFF_NO_PI, IFF_TAP } from '../stage/tun.js';
 import { until } from '../stage/until.js';
-import { Tapmap, WITHOUT_TRIGGERS } from './tapmap.js';
+import { missingTriggers, Tapmap } from './tapmap.js';
 
-const skip =
-  WITHOUT_TRIGGERS === undefined
-    ? missing('initial-root', 'tun', 'netns', 'command:unshare')
-    : `without ${WITHOUT_TRIGGERS}, by TAPMAP_TEST_WITHOUT_TRIGGERS`;
+const skip = missingTriggers() || missing('command:unshare');
 const tapmap = Tapmap.ofFile(skip, { flags: ['--scan-budget', '0.0001'] });
 
 function told(where: (binding: TapBinding) => boolean): TapBinding[] {

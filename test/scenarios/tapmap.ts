@@ -19,6 +19,7 @@ import {
   type ListTapBindingsResponse,
   type WatchTapBindingsResponse,
 } from '../../src/gen/tapmap/v1/tap_binding_service.js';
+import { missing } from '../stage/ability.js';
 import type { Netns } from '../stage/netns.js';
 import { until } from '../stage/until.js';
 import { Replay } from './replay.js';
@@ -42,8 +43,14 @@ export interface TapmapOptions {
 /** With which finder: `proc` or `bpf`; without it the one that tapmap chooses. `.ci/run` takes both. */
 const { TAPMAP_TEST_FINDER: FINDER } = process.env;
 /** Names of triggers with commas between them, or `all`: those that it has to do without. */
-export const { TAPMAP_TEST_WITHOUT_TRIGGERS: WITHOUT_TRIGGERS } = process.env;
+const { TAPMAP_TEST_WITHOUT_TRIGGERS: WITHOUT_TRIGGERS } = process.env;
 const TRIGGERS = 'rtnetlink,fanotify,process-connector,pidfd';
+
+/** Why it cannot be asked that a change is told at once. */
+export function missingTriggers(): string | false {
+  if (WITHOUT_TRIGGERS === undefined) return missing('initial-root', 'tun', 'netns');
+  return `without ${WITHOUT_TRIGGERS}, by TAPMAP_TEST_WITHOUT_TRIGGERS`;
+}
 
 function withoutTriggers(): string[] {
   const names = WITHOUT_TRIGGERS === 'all' ? TRIGGERS : WITHOUT_TRIGGERS;
