@@ -10,10 +10,12 @@ const rooms = {
   live: ['inspect', 'kernel', 'model'],
   probe: ['inspect', 'identify', 'live', 'kernel', 'channel', 'model'],
   store: ['model'],
-  api: ['store', 'gen', 'model'],
-  server: ['api', 'store', 'channel', 'address', 'gen', 'model'],
+  documents: [],
+  access: ['documents'],
+  api: ['access', 'store', 'gen', 'model'],
+  server: ['api', 'access', 'documents', 'store', 'channel', 'address', 'gen', 'model'],
   supervise: [],
-  cli: ['address', 'gen'],
+  cli: ['address', 'documents', 'gen'],
   gen: [],
 };
 
@@ -22,6 +24,8 @@ const exceptions = {
   // The one command that starts the processes, and the one that runs without a server.
   'cli/serve.ts': ['supervise'],
   'cli/doctor.ts': ['inspect', 'live'],
+  // Who connected to a unix socket only the kernel can tell.
+  'server/connection-peers.ts': ['kernel'],
 };
 
 const layerRules = Object.entries(rooms).map(([room, allowed]) => ({

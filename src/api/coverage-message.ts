@@ -2,8 +2,9 @@
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
 import type { StoredCoverage } from '../store/coverage.js';
 import { FINDER, TRIGGER_KIND } from './enums.js';
+import { redactedFields, type View } from './view.js';
 
-export function coverageMessage(coverage: StoredCoverage): Coverage {
+export function coverageMessage(coverage: StoredCoverage, view: View): Coverage {
   const { stale } = coverage;
   return {
     processesSeen: coverage.processesSeen,
@@ -24,6 +25,7 @@ export function coverageMessage(coverage: StoredCoverage): Coverage {
       lastLoss: lastLoss === null ? undefined : new Date(lastLoss),
     })),
     scanInterval: durationMessage(coverage.scanInterval),
+    redactedFields: redactedFields(view),
     stale: stale === null ? undefined : { since: new Date(stale.since), reason: stale.reason },
   };
 }

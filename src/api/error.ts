@@ -18,6 +18,10 @@ const CODES = {
   TOO_MANY_WATCHERS: Code.RESOURCE_EXHAUSTED,
   /** The client takes nothing of what is sent. */
   NOT_READING: Code.ABORTED,
+  /** The access policy shows a watcher something else than when it began. */
+  ACCESS_CHANGED: Code.ABORTED,
+  NO_CREDENTIALS: Code.UNAUTHENTICATED,
+  ACCESS_DENIED: Code.PERMISSION_DENIED,
   INTERNAL: Code.INTERNAL,
 } as const;
 

@@ -27,7 +27,7 @@ export function processMessage(process: Process, view: View): ProcessMessage {
     ppid: process.ppid,
     comm: process.comm,
     executable: process.executable,
-    commandLine: view === 'BASIC' ? [] : mutable(process.commandLine),
+    commandLine: view === 'FULL' ? mutable(process.commandLine) : [],
     uid: process.uid,
     userName: process.userName,
     gid: process.gid,

@@ -1,4 +1,5 @@
 /** ListTapBindings: all bindings of one revision, in bounded messages. */
+import type { Access } from '../access/policy.js';
 import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
 import type {
   ListSummary,
@@ -18,21 +19,24 @@ import { bindingSize } from './message-size.js';
 import type { Outgoing } from './response-stream.js';
 import { encodeResumeToken } from './resume-token.js';
 import type { View } from './view.js';
-import { parseView } from './view.js';
+import { parseView, visiblePart } from './view.js';
 
 export interface ListPlan {
   readonly matches: BindingFilter;
   readonly view: View;
+  /** Whether the access policy withholds command lines. */
+  readonly redacted: boolean;
   readonly fresh: boolean;
 }
 
 /** Throws ApiError INVALID_REQUEST. */
-export function parseListRequest(request: ListTapBindingsRequest): ListPlan {
+export function parseListRequest(request: ListTapBindingsRequest, access: Access): ListPlan {
   const violations: FieldViolation[] = [];
   const matches = parseFilters(request.filter, violations);
   const view = parseView(request.view, violations);
   throwViolations(violations);
-  return { matches, view, fresh: request.fresh };
+  const redacted = !access.commandLines;
+  return { matches, view: visiblePart(view, access), redacted, fresh: request.fresh };
 }
 
 /** The messages of the answer, made as they are asked for. The snapshot does not change meanwhile. */
@@ -43,7 +47,7 @@ export function* listMessages(
 ): Generator<Outgoing<ListTapBindingsResponse>> {
   const selected = selectedBindings(context.node, snapshot, plan);
   for (const { items, size, last } of chunks(selected, context.limits, true)) {
-    const summary = last ? listSummary(snapshot) : undefined;
+    const summary = last ? listSummary(snapshot, plan) : undefined;
     yield { message: { bindings: items, summary }, size };
   }
 }
@@ -60,11 +64,11 @@ function* selectedBindings(
   }
 }
 
-function listSummary(snapshot: StoreSnapshot): ListSummary {
+function listSummary(snapshot: StoreSnapshot, { view, redacted }: ListPlan): ListSummary {
   return {
     epoch: snapshot.epoch,
     revision: BigInt(snapshot.revision),
-    resumeToken: encodeResumeToken(snapshot),
-    coverage: coverageMessage(snapshot.coverage),
+    resumeToken: encodeResumeToken({ ...snapshot, redacted }),
+    coverage: coverageMessage(snapshot.coverage, view),
   };
 }

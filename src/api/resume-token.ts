@@ -5,16 +5,23 @@ export interface ResumePoint {
   readonly revision: number;
   /** Which coverage the client was told: coverage is no part of a revision. */
   readonly coverageRevision: number;
+  /** Whether the access policy withheld command lines from it. */
+  readonly redacted: boolean;
 }
 
 const FORMAT = 'tapmap1';
+const REDACTED = 'redacted';
 
-export function encodeResumeToken({ epoch, revision, coverageRevision }: ResumePoint): string {
-  const text = [FORMAT, revision, coverageRevision, epoch].join(' ');
+export function encodeResumeToken(point: ResumePoint): string {
+  const { epoch, revision, coverageRevision, redacted } = point;
+  const words = [FORMAT, revision, coverageRevision, epoch, ...(redacted ? [REDACTED] : [])];
+  const text = words.join(' ');
   return Buffer.from(text).toString('base64url');
 }
 
-const TEXT = new RegExp(`^${FORMAT} (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([\\w-]{1,64})$`);
+const TEXT = new RegExp(
+  `^${FORMAT} (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([\\w-]{1,64})( ${REDACTED})?$`,
+);
 
 /** Null when it is no token that `encodeResumeToken` made. */
 export function decodeResumeToken(token: string): ResumePoint | null {
@@ -23,6 +30,11 @@ export function decodeResumeToken(token: string): ResumePoint | null {
   if (bytes.toString('base64url') !== token) return null;
   const match = TEXT.exec(bytes.toString('latin1'));
   if (match === null) return null;
-  const [, revision, coverageRevision, epoch] = match;
-  return { epoch: epoch!, revision: Number(revision), coverageRevision: Number(coverageRevision) };
+  const [, revision, coverageRevision, epoch, redacted] = match;
+  return {
+    epoch: epoch!,
+    revision: Number(revision),
+    coverageRevision: Number(coverageRevision),
+    redacted: redacted !== undefined,
+  };
 }

@@ -7,6 +7,8 @@ import type {
   WatchTapBindingsRequest,
   WatchTapBindingsResponse,
 } from '../gen/tapmap/v1/tap_binding_service.js';
+import type { Peer } from '../access/peer.js';
+import { admit, type AccessControl } from './admission.js';
 import type { ServiceContext } from './context.js';
 import { ApiError } from './error.js';
 import { FanOut } from './fan-out.js';
@@ -17,7 +19,7 @@ import { listMessages, parseListRequest } from './list-tap-bindings.js';
 import { failCall, ResponseStream, sourceOf } from './response-stream.js';
 import { SharedMessages } from './shared-messages.js';
 import { Watcher } from './watcher.js';
-import { parseWatchRequest, watchStart } from './watch-request.js';
+import { parseWatchRequest, watchStart, type WatchPlan } from './watch-request.js';
 
 export interface TapBindingServiceOptions extends Omit<
   ServiceContext,
@@ -28,7 +30,21 @@ export interface TapBindingServiceOptions extends Omit<
    * watch streams end with status OK once what is pending is sent. Lists that run go on.
    */
   readonly lifecycle: { readonly draining: AbortSignal };
+  readonly access: AccessControl;
   readonly limits?: Partial<Limits>;
+}
+
+/** The service, and what it must be told. */
+export interface TapBindingApi {
+  readonly implementation: TapBindingServiceServer;
+  /** The access policy is another one now: watchers that it means are ended. */
+  readonly accessChanged: () => void;
+}
+
+interface Watching {
+  readonly watcher: Watcher;
+  readonly peer: Peer;
+  readonly plan: WatchPlan;
 }
 
 type ListCall = ServerWritableStream<ListTapBindingsRequest, ListTapBindingsResponse>;
@@ -37,14 +53,19 @@ type WatchCall = ServerWritableStream<WatchTapBindingsRequest, WatchTapBindingsR
 const RETRY_MS = 1000;
 const RETRY_WATCH_MS = 10_000;
 
-export function tapBindingService(options: TapBindingServiceOptions): TapBindingServiceServer {
+export function tapBindingService(options: TapBindingServiceOptions): TapBindingApi {
   const service = new TapBindingService(options);
   return {
-    listTapBindings: (call: ListCall) => {
-      void service.list(call);
+    implementation: {
+      listTapBindings: (call: ListCall) => {
+        void service.list(call);
+      },
+      watchTapBindings: (call: WatchCall) => {
+        service.watch(call);
+      },
     },
-    watchTapBindings: (call: WatchCall) => {
-      service.watch(call);
+    accessChanged: () => {
+      service.accessChanged();
     },
   };
 }
@@ -52,7 +73,8 @@ export function tapBindingService(options: TapBindingServiceOptions): TapBinding
 class TapBindingService {
   readonly #context: ServiceContext;
   readonly #draining: AbortSignal;
-  readonly #watchers = new Set<Watcher>();
+  readonly #access: AccessControl;
+  readonly #watchers = new Set<Watching>();
   /** Lists that wait for a scan. */
   readonly #waiting = new Set<AbortController>();
 
@@ -63,10 +85,11 @@ class TapBindingService {
       fanOut: new FanOut(),
       sharedMessages: new SharedMessages(),
     };
+    this.#access = options.access;
     this.#draining = options.lifecycle.draining;
     // One listener for all calls: they come and go, the signal stays.
     this.#draining.addEventListener('abort', () => {
-      for (const watcher of [...this.#watchers]) watcher.drain();
+      for (const { watcher } of [...this.#watchers]) watcher.drain();
       for (const waiting of [...this.#waiting]) waiting.abort(draining());
     });
   }
@@ -76,8 +99,9 @@ class TapBindingService {
       this.#context.log(error, 'ListTapBindings');
     };
     try {
-      this.#admit();
-      const plan = parseListRequest(call.request);
+      this.#checkReady();
+      const access = admit(this.#access, this.#access.peerOf(call));
+      const plan = parseListRequest(call.request, access);
       if (plan.fresh) await this.#waitForScan(call);
       if (call.cancelled) return;
       const messages = listMessages(this.#context, this.#context.store.snapshot(), plan);
@@ -90,8 +114,10 @@ class TapBindingService {
 
   watch(call: WatchCall): void {
     try {
-      this.#admit();
-      const plan = parseWatchRequest(call.request);
+      this.#checkReady();
+      const peer = this.#access.peerOf(call);
+      const access = admit(this.#access, peer);
+      const plan = parseWatchRequest(call.request, access);
       if (this.#watchers.size >= this.#context.limits.watchers) {
         const message = 'there are as many watchers as the server allows';
         throw new ApiError('TOO_MANY_WATCHERS', message, { retryAfterMs: RETRY_WATCH_MS });
@@ -99,9 +125,10 @@ class TapBindingService {
       if (call.cancelled) return;
       const start = watchStart(plan, this.#context.store);
       const watcher = new Watcher(this.#context, call, plan, () => {
-        this.#watchers.delete(watcher);
+        this.#watchers.delete(watching);
       });
-      this.#watchers.add(watcher);
+      const watching = { watcher, peer: peer!, plan };
+      this.#watchers.add(watching);
       watcher.start(start);
     } catch (error) {
       failCall(call, error, (internal) => {
@@ -110,7 +137,25 @@ class TapBindingService {
     }
   }
 
-  #admit(): void {
+  accessChanged(): void {
+    for (const watching of [...this.#watchers]) {
+      try {
+        this.#checkAccess(watching);
+      } catch (error) {
+        watching.watcher.fail(error);
+      }
+    }
+  }
+
+  /** Throws ApiError when the stream must not go on as it is. */
+  #checkAccess({ peer, plan }: Watching): void {
+    const isRedacted = !admit(this.#access, peer).commandLines;
+    if (isRedacted === plan.redacted || plan.selection.view === 'BASIC') return;
+    const message = 'the access policy shows another part of each binding now: resume';
+    throw new ApiError('ACCESS_CHANGED', message);
+  }
+
+  #checkReady(): void {
     if (this.#draining.aborted) throw draining();
     if (!this.#context.store.ready) {
       const message = 'the server is starting: no scan has finished yet';

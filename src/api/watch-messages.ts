@@ -30,16 +30,18 @@ export function* snapshotMessages(
   context: ServiceContext,
   snapshot: StoreSnapshot,
   selection: Selection,
+  redacted: boolean,
   reason: SnapshotReason,
 ): Generator<WatchMessage> {
-  yield message(snapshot, { $case: 'snapshotBegin', value: { reason } }, 'inside');
+  const position = { ...snapshot, redacted };
+  yield message(position, { $case: 'snapshotBegin', value: { reason } }, 'inside');
   const added = snapshotChanges(context, snapshot, selection);
   for (const { items, size, last } of chunks(added, context.limits, false)) {
-    yield message(snapshot, changesEvent(items, !last), 'inside', size);
+    yield message(position, changesEvent(items, !last), 'inside', size);
   }
-  const coverage = coverageMessage(snapshot.coverage);
-  yield message(snapshot, { $case: 'coverage', value: coverage }, 'inside', COVERAGE);
-  yield message(snapshot, { $case: 'snapshotEnd', value: {} }, 'resumable');
+  const coverage = coverageMessage(snapshot.coverage, selection.view);
+  yield message(position, { $case: 'coverage', value: coverage }, 'inside', COVERAGE);
+  yield message(position, { $case: 'snapshotEnd', value: {} }, 'resumable');
 }
 
 /** One atomic batch that leads to `position`, made as it is asked for; nothing when it is empty. */
@@ -53,8 +55,12 @@ export function* batchMessages(
   }
 }
 
-export function coverageChangedMessage(position: Position, coverage: StoredCoverage): WatchMessage {
-  const value = coverageMessage(coverage);
+export function coverageChangedMessage(
+  position: Position,
+  coverage: StoredCoverage,
+  { view }: Selection,
+): WatchMessage {
+  const value = coverageMessage(coverage, view);
   return message(position, { $case: 'coverage', value }, 'resumable', COVERAGE);
 }
 

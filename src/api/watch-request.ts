@@ -1,4 +1,5 @@
 /** What a watcher asks for, and from where it goes on. */
+import type { Access } from '../access/policy.js';
 import type { Duration } from '../gen/google/protobuf/duration.js';
 import { SnapshotReason, WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { BindingStore } from '../store/binding-store.js';
@@ -9,7 +10,7 @@ import { parseFilters } from './filter.js';
 import type { Selection } from './pending-changes.js';
 import type { ResumePoint } from './resume-token.js';
 import { decodeResumeToken } from './resume-token.js';
-import { parseView } from './view.js';
+import { parseView, visiblePart } from './view.js';
 
 const PROGRESS_DEFAULT_MS = 30_000;
 const PROGRESS_MIN_MS = 100;
@@ -19,6 +20,8 @@ export interface WatchPlan {
   readonly selection: Selection;
   /** The same for whoever asks for the same selection. */
   readonly selectionKey: string;
+  /** Whether the access policy withholds command lines. */
+  readonly redacted: boolean;
   /** Null: none was given. */
   readonly resumeFrom: ResumePoint | null;
   readonly updatesOnly: boolean;
@@ -32,25 +35,28 @@ export type WatchStart =
   | { readonly kind: 'updatesOnly' };
 
 /** Throws ApiError INVALID_REQUEST. */
-export function parseWatchRequest(request: WatchTapBindingsRequest): WatchPlan {
+export function parseWatchRequest(request: WatchTapBindingsRequest, access: Access): WatchPlan {
   const violations: FieldViolation[] = [];
   const matches = parseFilters(request.filter, violations);
-  const view = parseView(request.view, violations);
+  const asked = parseView(request.view, violations);
   const resumeFrom = parseResumeToken(request.resumeToken, violations);
   const progressMs = parseProgressInterval(request.progressInterval, violations);
   throwViolations(violations);
-  const selection = { matches, view };
-  const selectionKey = selectionKeyOf(request);
-  return { selection, selectionKey, resumeFrom, updatesOnly: request.updatesOnly, progressMs };
+  const redacted = !access.commandLines;
+  const { updatesOnly } = request;
+  const selection = { matches, view: visiblePart(asked, access) };
+  const selectionKey = selectionKeyOf(request, redacted);
+  return { selection, selectionKey, redacted, resumeFrom, updatesOnly, progressMs };
 }
 
-function selectionKeyOf({ filter, view }: WatchTapBindingsRequest): string {
+function selectionKeyOf({ filter, view }: WatchTapBindingsRequest, redacted: boolean): string {
   const selection = WatchTapBindingsRequest.fromPartial({ filter, view });
-  return Buffer.from(WatchTapBindingsRequest.encode(selection).finish()).toString('base64');
+  const text = Buffer.from(WatchTapBindingsRequest.encode(selection).finish()).toString('base64');
+  return redacted ? `${text} redacted` : text;
 }
 
 export function watchStart(
-  { resumeFrom, updatesOnly }: WatchPlan,
+  { resumeFrom, updatesOnly, selection, redacted }: WatchPlan,
   store: BindingStore,
 ): WatchStart {
   if (resumeFrom === null) {
@@ -59,6 +65,10 @@ export function watchStart(
   }
   if (resumeFrom.epoch !== store.epoch) {
     return { kind: 'snapshot', reason: SnapshotReason.SNAPSHOT_REASON_EPOCH_CHANGED };
+  }
+  // What the client has is of another view: changes alone would leave it so.
+  if (resumeFrom.redacted !== redacted && selection.view !== 'BASIC') {
+    return { kind: 'snapshot', reason: SnapshotReason.SNAPSHOT_REASON_ACCESS_CHANGED };
   }
   const missed = store.changesSince(resumeFrom.revision);
   if (missed === null) {

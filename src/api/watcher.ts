@@ -80,6 +80,11 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     this.#stream.pump();
   }
 
+  /** Ends with the status of `error`, behind what is sent already. */
+  fail(error: unknown): void {
+    this.#stream.fail(error);
+  }
+
   /** Sends what is pending and ends with status OK. */
   drain(): void {
     this.#unsubscribe?.();
@@ -130,7 +135,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     this.#coverageRevision = store.coverageRevision;
     const { coverage, observedAt } = store;
     const position = this.#position(coverage.stale?.since ?? observedAt);
-    return coverageChangedMessage(position, coverage);
+    return coverageChangedMessage(position, coverage, this.#plan.selection);
   }
 
   #nextProgress(): WatchMessage | null {
@@ -144,7 +149,8 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     switch (start.kind) {
       case 'snapshot': {
         const snapshot = store.snapshot();
-        return snapshotMessages(this.#context, snapshot, this.#plan.selection, start.reason);
+        const { selection, redacted } = this.#plan;
+        return snapshotMessages(this.#context, snapshot, selection, redacted, start.reason);
       }
       case 'updatesOnly':
         return [progressMessage(this.#position(store.observedAt))].values();
@@ -157,11 +163,12 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   /** Each missed revision as a batch of its own: they are known one by one, none is coalesced. */
   *#resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Generator<WatchMessage> {
     const seenAt = missed[0]?.previousObservedAt ?? this.#observedAt;
-    yield progressMessage({ ...from, observedAt: seenAt });
+    const point = { ...from, redacted: this.#plan.redacted };
+    yield progressMessage({ ...point, observedAt: seenAt });
     for (const { revision, observedAt, changes } of missed) {
       const pending = new PendingChanges(this.#plan.selection);
       pending.note(changes);
-      yield* this.#batch(pending, { ...from, revision, observedAt });
+      yield* this.#batch(pending, { ...point, revision, observedAt });
     }
   }
 
@@ -193,6 +200,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
       epoch: this.#context.store.epoch,
       revision: this.#revision,
       coverageRevision: this.#coverageRevision,
+      redacted: this.#plan.redacted,
       observedAt,
     };
   }

@@ -1,27 +1,49 @@
 /** What the flags and the file of `tapmap serve` come to, for each of its processes. */
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseAddress } from '../address/address.js';
 import { defaultAddress } from '../address/default.js';
 import { AddressError } from '../address/error.js';
+import { readDocument } from '../documents/document.js';
+import { DocumentError } from '../documents/error.js';
 import { CommandError } from './command-error.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-const FINDERS = ['auto', 'proc', 'bpf'] as const;
+export const FINDERS = ['auto', 'proc', 'bpf'] as const;
 export const TRIGGERS = ['rtnetlink', 'fanotify', 'process-connector', 'pidfd'] as const;
 
+const path = z.string().min(1);
+const MODE = 'must be an octal mode in quotes, such as "0660"';
+
+/** The keys of the file are the names of the flags. */
 const settings = z.strictObject({
   listen: z.array(z.string()).min(1).max(32).optional(),
   user: z.string().min(1).optional(),
+  'socket-mode': z
+    .string({ error: MODE })
+    .regex(/^0?[0-7]{3}$/, MODE)
+    .optional(),
+  'socket-owner': z.string().min(1).optional(),
+  'socket-group': z.string().min(1).optional(),
+  'tls-certificate': path.optional(),
+  'tls-key': path.optional(),
+  'tls-client-ca': path.optional(),
+  'tls-without-client-certificates': z.boolean().optional(),
+  'access-policy': path.optional(),
+  'max-watchers': z.int().min(1).max(1_000_000).optional(),
   finder: z.enum(FINDERS).optional(),
-  scanBudget: z.number().positive().max(100).optional(),
-  withoutTrigger: z.array(z.enum(TRIGGERS)).optional(),
-  logLevel: z.enum(LOG_LEVELS).optional(),
+  'scan-budget': z.number().positive().max(100).optional(),
+  'without-trigger': z.array(z.enum(TRIGGERS)).optional(),
+  'log-level': z.enum(LOG_LEVELS).optional(),
 });
 
 type Settings = z.infer<typeof settings>;
 
-export type ServeFlags = Settings & { readonly config?: string };
+const FILES = ['tls-certificate', 'tls-key', 'tls-client-ca', 'access-policy'] as const;
+
+/** Files that the supervisor reads for the server, which may not have the right to. */
+type ServerFile = (typeof FILES)[number];
 
 export interface ServeSettings {
   /** See src/server/config.ts. */
@@ -31,6 +53,14 @@ export interface ServeSettings {
     readonly logLevel: string;
     /** Clients find the first address by themselves. */
     readonly isDefaultAddress: boolean;
+    readonly socket: {
+      readonly mode: number;
+      readonly owner: string | null;
+      readonly group: string | null;
+    };
+    readonly files: readonly ServerFile[];
+    readonly withoutClientCertificates: boolean;
+    readonly maxWatchers: number;
   };
   /** See src/probe/config.ts. */
   readonly probe: {
@@ -40,53 +70,91 @@ export interface ServeSettings {
     readonly withoutTriggers: readonly string[];
   };
   readonly socketPaths: readonly string[];
+  /** Absolute paths. */
+  readonly files: Readonly<Partial<Record<ServerFile, string>>>;
   readonly logLevel: string;
 }
 
-/** Throws CommandError. */
+/** `given` are the flags by their names, `config` (the path of the file) among them. Throws CommandError. */
 export function serveSettings(
-  flags: ServeFlags,
+  given: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string | undefined>>,
   uid: number,
 ): ServeSettings {
-  const { config, ...given } = flags;
-  const known = { ...(config === undefined ? {} : readSettings(config)), ...given };
-  const logLevel = known.logLevel ?? 'info';
-  const finder = known.finder ?? 'auto';
+  const { config, ...flags } = given;
+  const known = {
+    ...(typeof config === 'string' ? readSettings(config) : {}),
+    ...absolute(checked(flags), '.'),
+  };
+  const logLevel = known['log-level'] ?? 'info';
   const listen = known.listen ?? [fallback(env, uid)];
   const socketPaths = listen.flatMap((text) => {
     const address = parsed(text);
     return address.kind === 'unix' ? [address.path] : [];
   });
-  const isDefaultAddress = listen[0] === defaultOrNull(env, uid);
+  const files = Object.fromEntries(
+    FILES.flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]]])),
+  );
   return {
-    server: { listen, user: known.user ?? null, logLevel, isDefaultAddress },
-    probe: {
-      finder,
+    server: {
+      listen,
+      user: known.user ?? null,
       logLevel,
-      scanBudget: known.scanBudget ?? 1,
-      withoutTriggers: known.withoutTrigger ?? [],
+      isDefaultAddress: listen[0] === defaultOrNull(env, uid),
+      socket: {
+        mode: Number.parseInt(known['socket-mode'] ?? '660', 8),
+        owner: known['socket-owner'] ?? null,
+        group: known['socket-group'] ?? null,
+      },
+      files: FILES.filter((name) => known[name] !== undefined),
+      withoutClientCertificates: known['tls-without-client-certificates'] ?? false,
+      maxWatchers: known['max-watchers'] ?? 10_000,
+    },
+    probe: {
+      finder: known.finder ?? 'auto',
+      logLevel,
+      scanBudget: known['scan-budget'] ?? 1,
+      withoutTriggers: known['without-trigger'] ?? [],
     },
     socketPaths,
+    files,
     logLevel,
   };
+}
+
+function checked(flags: Readonly<Record<string, unknown>>): Settings {
+  const result = settings.safeParse(flags);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  throw new CommandError('USAGE', `--${String(path[0])}: ${message}`, result.error);
 }
 
 function readSettings(file: string): Settings {
   const fail = (why: string, cause: unknown): never => {
     throw new CommandError('USAGE', `--config ${file}: ${why}`, cause);
   };
-  let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    return fail(error instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read', error);
+    return fail('it cannot be read', error);
   }
-  const result = settings.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  return fail(`${path === '' ? '' : `${path}: `}${issue?.message ?? ''}`, result.error);
+  try {
+    return absolute(readDocument(text, settings), dirname(file));
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    return fail(error.message, error);
+  }
+}
+
+/** Paths in a file are meant from where the file is. */
+function absolute(given: Settings, directory: string): Settings {
+  const result = { ...given };
+  for (const name of FILES) {
+    const file = result[name];
+    if (file !== undefined) result[name] = resolve(directory, file);
+  }
+  return result;
 }
 
 function parsed(text: string): ReturnType<typeof parseAddress> {

@@ -6,12 +6,30 @@ import { ServerError } from './error.js';
 
 const milliseconds = z.int().min(1).max(3_600_000);
 
+/** Named as the flags that name them. */
+export const FILES = ['tls-certificate', 'tls-key', 'tls-client-ca', 'access-policy'] as const;
+export type FileName = (typeof FILES)[number];
+
 const schema = z.strictObject({
   /** Addresses as text. */
   listen: z.array(z.string()).min(1).max(32),
   /** Whom to become when started as root; null: the default. */
   user: z.string().min(1).nullable(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  /** Of unix sockets. */
+  socket: z.strictObject({
+    /** Permission bits. */
+    mode: z.int().min(0).max(0o777),
+    /** Name or id; null: who starts the server. */
+    owner: z.string().nullable(),
+    group: z.string().nullable(),
+  }),
+  /** The files whose content the supervisor hands over. */
+  files: z.array(z.enum(FILES)),
+  /** Whether TCP clients beyond loopback need no certificate. */
+  withoutClientCertificates: z.boolean(),
+  /** Watch streams at once. */
+  maxWatchers: z.int().min(1),
   /** Whether clients find the first address by themselves. */
   isDefaultAddress: z.boolean(),
   /** How long a probe that has spoken may be silent. */
@@ -38,23 +56,48 @@ export function parseConfig(json: string): Config {
     const field = issue?.path.join('.') ?? '';
     throw new ServerError('CONFIG', `configuration: ${field}: ${issue?.message ?? ''}`);
   }
-  return { ...result.data, listen: result.data.listen.map(listenAddress) };
+  const config = { ...result.data, listen: result.data.listen.map(listenAddress) };
+  checkTls(config);
+  return config;
 }
 
 function listenAddress(text: string): Address {
-  let address: Address;
   try {
-    address = parseAddress(text);
+    return parseAddress(text);
   } catch (error) {
     if (error instanceof AddressError) throw new ServerError('ADDRESS', error.message, error);
     throw error;
   }
-  if (address.kind === 'tcp' && !isLoopback(address.host)) {
-    throw new ServerError(
-      'ADDRESS',
-      `${formatAddress(address)}: TLS is not there yet, so TCP is for loopback alone: ` +
-        'tcp://127.0.0.1:PORT, tcp://[::1]:PORT or tcp://localhost:PORT',
-    );
+}
+
+function checkTls({ listen, files, withoutClientCertificates }: Config): void {
+  const has = (name: FileName): boolean => files.includes(name);
+  const refuse = (message: string): never => {
+    throw new ServerError('CONFIG', message);
+  };
+  if (has('tls-certificate') !== has('tls-key')) {
+    refuse('--tls-certificate and --tls-key: one is given without the other');
   }
-  return address;
+  if (has('tls-client-ca') && !has('tls-certificate')) {
+    refuse('--tls-client-ca: there is no --tls-certificate');
+  }
+  if (has('tls-client-ca') && withoutClientCertificates) {
+    refuse('--tls-client-ca and --tls-without-client-certificates: only one of them makes sense');
+  }
+  for (const address of listen) {
+    if (address.kind === 'unix' || isLoopback(address.host)) continue;
+    const text = formatAddress(address);
+    if (!has('tls-certificate')) {
+      refuse(
+        `${text}: beyond loopback (tcp://127.0.0.1:PORT, tcp://[::1]:PORT, tcp://localhost:PORT) ` +
+          'TCP needs TLS: give --tls-certificate and --tls-key',
+      );
+    }
+    if (!has('tls-client-ca') && !withoutClientCertificates) {
+      refuse(
+        `${text}: beyond loopback clients need certificates: give --tls-client-ca, or ` +
+          '--tls-without-client-certificates to let anybody connect',
+      );
+    }
+  }
 }

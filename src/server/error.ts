@@ -4,6 +4,8 @@ export type ServerErrorCode =
   | 'CONFIG'
   /** An address that cannot be listened on, whoever asks. */
   | 'ADDRESS'
+  /** A file of the configuration cannot be read, or is not what it should be. */
+  | 'FILE'
   /** `--user` names nobody, or may not be given. */
   | 'USER'
   /** Another server listens there. */
@@ -20,6 +22,7 @@ export type ServerErrorCode =
 const EXIT: Readonly<Record<ServerErrorCode, number>> = {
   CONFIG: 2,
   ADDRESS: 2,
+  FILE: 2,
   USER: 2,
   IN_USE: 3,
   NOT_A_SOCKET: 3,

@@ -3,8 +3,9 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { HealthImplementation } from 'grpc-health-check';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PeerCall } from '../api/admission.js';
 import { tapBindingServiceDefinition } from '../api/shared-messages.js';
-import { reflectionService } from './reflection.js';
+import { addReflection } from './reflection.js';
 
 /** Requests are filters; 1 MiB holds tens of thousands of them. */
 const RECEIVE_MAX = 1024 * 1024;
@@ -23,7 +24,8 @@ export class GrpcServer {
   readonly #health: HealthImplementation;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
 
-  constructor(service: UntypedServiceImplementation) {
+  /** `mayReflect` tells of a call for the schema whether it is answered. */
+  constructor(service: UntypedServiceImplementation, mayReflect: (call: PeerCall) => boolean) {
     this.#server = new Server({
       'grpc.max_receive_message_length': RECEIVE_MAX,
       'grpc.max_send_message_length': SEND_MAX,
@@ -38,7 +40,7 @@ export class GrpcServer {
       Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])),
     );
     this.#health.addToServer(this.#server);
-    reflectionService().addToServer(this.#server);
+    addReflection(this.#server, mayReflect);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 

@@ -1,7 +1,7 @@
 /** Root given up for good. Node applies each of these calls to all threads, see nptl(7). */
 import { readFileSync } from 'node:fs';
+import type { User } from '../access/accounts.js';
 import { errnoOf, ServerError } from './error.js';
-import type { User } from './user.js';
 
 /** Becomes `user` and checks that there is no way back. Throws ServerError PRIVILEGE. */
 export function giveUpRoot(user: User): void {

@@ -5,16 +5,45 @@ import {
   FileDescriptorSetSchema,
   type FileDescriptorProto,
 } from '@bufbuild/protobuf/wkt';
+import {
+  status,
+  type handleBidiStreamingCall,
+  type Server,
+  type ServerDuplexStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { EnumTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { service as health } from 'grpc-health-check';
+import type { PeerCall } from '../api/admission.js';
 import { descriptors } from '../gen/descriptors.js';
+
+/** `mayReflect` tells of each call whether it is answered. */
+export function addReflection(server: Server, mayReflect: (call: PeerCall) => boolean): void {
+  reflectionService().addToServer({
+    addService: (definition, handlers) => {
+      const guarded = Object.entries(handlers).map(([method, handle]) => [
+        method,
+        (call: ServerDuplexStream<unknown, unknown>) => {
+          if (mayReflect(call)) (handle as handleBidiStreamingCall<unknown, unknown>)(call);
+          else call.emit('error', REFUSAL);
+        },
+      ]);
+      server.addService(definition, Object.fromEntries(guarded) as UntypedServiceImplementation);
+    },
+  });
+}
+
+const REFUSAL = {
+  code: status.PERMISSION_DENIED,
+  details: 'the access policy shows the schema only to those who may list',
+};
 
 /**
  * proto-loader would make one file of each package and lose the imports on the way, which grpcurl
  * and buf then miss. Of its package definition reflection reads the files alone.
  */
-export function reflectionService(): ReflectionService {
+function reflectionService(): ReflectionService {
   const { file } = fromBinary(FileDescriptorSetSchema, descriptors);
   const definition: PackageDefinition = { own: files(file), health: files(healthFiles()) };
   return new ReflectionService(definition);

@@ -6,6 +6,7 @@ import { ServerError } from './error.js';
 import { listenAll } from './listeners.js';
 import { giveUpRoot } from './privileges.js';
 import { Serving } from './serving.js';
+import { socketOwner } from './socket-owner.js';
 import { SupervisorLink } from './supervisor-link.js';
 import { userToBecome } from './user.js';
 
@@ -44,8 +45,12 @@ export async function runServer(json: string): Promise<number> {
 async function start(config: Config, link: SupervisorLink, log: Logger): Promise<Serving> {
   const user = userToBecome(config.user, process.getuid?.() ?? 0);
   // All code is loaded and at work before root is given up: the user may not be able to read it.
-  const serving = new Serving({ config, link, log, node: hostname() });
-  const listeners = await listenAll(config.listen);
+  const files = config.files.length === 0 ? {} : await link.firstFiles();
+  const serving = new Serving({ config, link, log, node: hostname(), files });
+  const listeners = await listenAll(config.listen, {
+    owner: socketOwner(config.socket),
+    speaksTls: config.files.includes('tls-certificate'),
+  });
   try {
     if (user !== null) giveUpRoot(user);
     else if (process.getuid?.() === 0) log.warn('the server keeps the rights of root');
@@ -53,6 +58,9 @@ async function start(config: Config, link: SupervisorLink, log: Logger): Promise
     for (const listener of listeners) listener.withdraw();
     throw error;
   }
+  link.onFiles((changed) => {
+    serving.takeFiles(changed);
+  });
   serving.open(listeners);
   return serving;
 }

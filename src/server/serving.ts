@@ -3,9 +3,14 @@ import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import { tapBindingService } from '../api/service.js';
 import { BindingStore } from '../store/binding-store.js';
+import { AccessGate } from './access-gate.js';
 import { announcement } from './announcement.js';
 import { CallCount } from './call-count.js';
 import type { Config } from './config.js';
+import { ConnectionPeers } from './connection-peers.js';
+import { Entrance } from './entrance.js';
+import { ServerError } from './error.js';
+import { policyOf, tlsFilesOf, type GivenFiles } from './given-files.js';
 import { GrpcServer } from './grpc-server.js';
 import type { Listener } from './listener.js';
 import { ProbeFeed } from './probe-feed.js';
@@ -26,20 +31,25 @@ export interface ServingOptions {
   readonly log: Logger;
   /** Host name. */
   readonly node: string;
+  readonly files: GivenFiles;
 }
 
 export class Serving {
   readonly #options: ServingOptions;
   readonly #feed: ProbeFeed;
   readonly #grpc: GrpcServer;
+  readonly #access: AccessGate;
+  readonly #entrance: Entrance;
+  readonly #accessChanged: () => void;
   readonly #calls = new CallCount();
   readonly #draining = new AbortController();
   #listeners: readonly Listener[] = [];
   #announceTimer: NodeJS.Timeout | null = null;
 
+  /** Throws ServerError FILE. */
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { config, link, log, node } = options;
+    const { config, link, log, node, files } = options;
     const store = new BindingStore();
     const next = config.probeSilence;
     this.#feed = new ProbeFeed(store, { first: next * FIRST_SILENCE, next }, log, {
@@ -51,19 +61,28 @@ export class Serving {
         link.report({ type: 'probe_failed', probe, reason });
       },
     });
-    const service = tapBindingService({
+    const peers = new ConnectionPeers();
+    this.#access = new AccessGate(peers, policyOf(files), log);
+    const { implementation, accessChanged } = tapBindingService({
       store,
       node,
+      access: this.#access,
+      limits: { watchers: config.maxWatchers },
       scanNow: (signal) => this.#feed.scanNow(signal),
       lifecycle: { draining: this.#draining.signal },
       log: (error, method) => {
         log.error({ err: error, method }, 'call failed');
       },
     });
-    this.#grpc = new GrpcServer({
-      listTapBindings: this.#calls.counted(service.listTapBindings),
-      watchTapBindings: this.#calls.counted(service.watchTapBindings),
-    });
+    this.#accessChanged = accessChanged;
+    this.#grpc = new GrpcServer(
+      {
+        listTapBindings: this.#calls.counted(implementation.listTapBindings),
+        watchTapBindings: this.#calls.counted(implementation.watchTapBindings),
+      },
+      (call) => this.#access.mayReflect(call),
+    );
+    this.#entrance = new Entrance(this.#grpc, peers, tlsFilesOf(files), log);
   }
 
   /** Answers on these, which are bound already. */
@@ -73,17 +92,29 @@ export class Serving {
     link.onProbe((probe, channel) => {
       this.#feed.adopt(probe, channel);
     });
-    for (const listener of listeners) {
-      listener.open((connection) => {
-        this.#grpc.accept(connection);
-      });
-    }
+    for (const listener of listeners) this.#entrance.open(listener);
     const sockets = listeners.flatMap(({ file }) => (file === null ? [] : [file]));
     link.report({ type: 'listening', sockets });
     log.info({ addresses: listeners.map(({ address }) => address) }, 'listening');
     this.#announceTimer = setTimeout(() => {
       this.#announce(this.#feed.trouble ?? 'the probe has not spoken');
     }, ANNOUNCE_MS);
+  }
+
+  /** A file has changed. One that is not as it should be changes nothing: the former ones stay. */
+  takeFiles(files: GivenFiles): void {
+    const { log } = this.#options;
+    try {
+      const policy = policyOf(files);
+      const tls = tlsFilesOf(files);
+      if (tls !== null) this.#entrance.replaceTls(tls);
+      this.#access.replace(policy);
+      this.#accessChanged();
+      log.info({ files: Object.values(files).map(({ path }) => path) }, 'files read again');
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      log.error({ reason: error.message }, 'files refused; the former ones stay');
+    }
   }
 
   /**

@@ -1,7 +1,9 @@
 /** The server's side of the IPC channel to the supervisor. See src/supervise/report.ts. */
 import { Socket } from 'node:net';
 import { z } from 'zod';
+import { FILES } from './config.js';
 import { ServerError } from './error.js';
+import type { GivenFiles } from './given-files.js';
 import type { SocketFile } from './socket-file.js';
 
 export type Report =
@@ -12,10 +14,25 @@ export type Report =
 
 const ALIVE_MS = 1000;
 
-const probeMessage = z.strictObject({ type: z.literal('probe'), probe: z.int().min(1) });
+const givenFile = z.strictObject({
+  path: z.string(),
+  text: z.string().nullable(),
+  errno: z.string().nullable(),
+});
+
+const supervisorMessage = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('probe'), probe: z.int().min(1) }),
+  z.strictObject({
+    type: z.literal('files'),
+    files: z.partialRecord(z.enum(FILES), givenFile),
+  }),
+]);
 
 export class SupervisorLink {
   readonly #alive: NodeJS.Timeout;
+  /** Handlers for what came before they were there. */
+  readonly #probes = new Inbox<readonly [probe: number, channel: Socket]>();
+  readonly #files = new Inbox<GivenFiles>();
 
   /** Throws ServerError CONFIG when this process was not started by a supervisor. */
   constructor() {
@@ -26,6 +43,13 @@ export class SupervisorLink {
     if (!process.connected) process.exit(0);
     process.once('disconnect', () => {
       process.exit(0);
+    });
+    process.on('message', (message, handle) => {
+      const result = supervisorMessage.safeParse(message);
+      if (!result.success) return;
+      if (result.data.type === 'files') this.#files.put(result.data.files);
+      // The probe may have died on the way: then there is no handle.
+      else if (handle instanceof Socket) this.#probes.put([result.data.probe, handle]);
     });
     this.#alive = setInterval(() => {
       this.report({ type: 'alive' });
@@ -40,11 +64,19 @@ export class SupervisorLink {
 
   /** Calls back with the stream of each new probe. */
   onProbe(adopt: (probe: number, channel: Socket) => void): void {
-    process.on('message', (message, handle) => {
-      const result = probeMessage.safeParse(message);
-      // The probe may have died on the way: then there is no handle.
-      if (result.success && handle instanceof Socket) adopt(result.data.probe, handle);
+    this.#probes.open(([probe, channel]) => {
+      adopt(probe, channel);
     });
+  }
+
+  /** The files of the configuration, once the supervisor has read them. */
+  firstFiles(): Promise<GivenFiles> {
+    return this.#files.next();
+  }
+
+  /** Calls back with all files whenever one has changed. */
+  onFiles(take: (files: GivenFiles) => void): void {
+    this.#files.open(take);
   }
 
   /** The process may end by itself now. */
@@ -52,5 +84,35 @@ export class SupervisorLink {
     clearInterval(this.#alive);
     process.removeAllListeners('disconnect');
     if (process.connected) process.disconnect();
+  }
+}
+
+/** Keeps what comes until somebody takes it. */
+class Inbox<Item> {
+  readonly #waiting: Item[] = [];
+  #take: ((item: Item) => void) | null = null;
+
+  put(item: Item): void {
+    if (this.#take === null) this.#waiting.push(item);
+    else this.#take(item);
+  }
+
+  next(): Promise<Item> {
+    return new Promise((resolve) => {
+      const [item] = this.#waiting.splice(0, 1);
+      if (item !== undefined) {
+        resolve(item);
+        return;
+      }
+      this.#take = (first) => {
+        this.#take = null;
+        resolve(first);
+      };
+    });
+  }
+
+  open(take: (item: Item) => void): void {
+    this.#take = take;
+    for (const item of this.#waiting.splice(0)) take(item);
   }
 }

@@ -2,16 +2,20 @@ import { isLoopback, type TcpAddress } from '../address/address.js';
 import { ServerError } from './error.js';
 import { createListener, Listener, listening } from './listener.js';
 
-/** Listens on loopback. Throws ServerError. */
-export async function listenTcp(address: TcpAddress): Promise<Listener> {
+/** Listens on loopback, or where the address says if it speaks TLS. Throws ServerError. */
+export async function listenTcp(address: TcpAddress, speaksTls: boolean): Promise<Listener> {
   const server = createListener();
   server.listen({ host: address.host, port: address.port });
   await listening(server, address);
   const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new TypeError('no TCP address');
   // `localhost` is what /etc/hosts makes of it.
-  if (bound === null || typeof bound === 'string' || !isLoopback(bound.address)) {
+  if (!speaksTls && !isLoopback(bound.address)) {
     server.close();
-    throw new ServerError('ADDRESS', `tcp://${address.host}: resolves to no loopback address`);
+    throw new ServerError(
+      'ADDRESS',
+      `tcp://${address.host}: resolves to no loopback address, and only with TLS may it be another`,
+    );
   }
   return new Listener({ ...address, port: bound.port }, server, null);
 }

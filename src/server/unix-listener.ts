@@ -3,7 +3,16 @@
  * share a name, and what a dead server left behind is replaced. See unix(7), link(2).
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, constants, linkSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { formatAddress, type UnixAddress } from '../address/address.js';
@@ -12,9 +21,19 @@ import { createListener, listenError, Listener, listening } from './listener.js'
 import { fileAt, isSameFile, judge, remove, type SocketFile } from './socket-file.js';
 import { withLock } from './start-lock.js';
 
-/** Permission bits that the umask takes away from a new socket's 0777: 0660 is left. */
-const UMASK = 0o117;
 const DIRECTORY_MODE = 0o755;
+
+/** Whose a socket is, and what others may do with it. */
+export interface SocketOwner {
+  /** Permission bits. */
+  readonly mode: number;
+  /** Null: those of this process. */
+  readonly uid: number | null;
+  readonly gid: number | null;
+}
+
+/** See chown(2). */
+const UNCHANGED = 0xffff_ffff;
 
 /** Names in one directory, however long its path: sun_path has room for 107 bytes only. */
 interface Directory {
@@ -23,14 +42,17 @@ interface Directory {
 }
 
 /** Throws ServerError. */
-export async function listenUnix(address: UnixAddress): Promise<Listener> {
+export async function listenUnix(address: UnixAddress, owner: SocketOwner): Promise<Listener> {
   const directory = openDirectory(address);
   const server = createListener();
   const temporary = directory.at(`.${randomBytes(6).toString('hex')}`);
   const name = directory.at(basename(address.path));
   try {
-    bind(server, temporary);
+    bind(server, temporary, owner.mode);
     await listening(server, address);
+    if (owner.uid !== null || owner.gid !== null) {
+      lchownSync(temporary, owner.uid ?? UNCHANGED, owner.gid ?? UNCHANGED);
+    }
     await publish(temporary, name, address);
     return new Listener(address, server, socketFile(name, address));
   } catch (error) {
@@ -65,8 +87,8 @@ function makeDirectory(path: string): boolean {
 }
 
 /** bind(2) and listen(2) happen inside listen(): the socket has its mode from the start. */
-function bind(server: Server, path: string): void {
-  const before = process.umask(UMASK);
+function bind(server: Server, path: string, mode: number): void {
+  const before = process.umask(0o777 & ~mode);
   try {
     server.listen(path);
   } finally {

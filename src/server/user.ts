@@ -1,12 +1,7 @@
 /** Whom the server becomes once its sockets are bound. */
 import { readFileSync } from 'node:fs';
+import { userNamed, type User } from '../access/accounts.js';
 import { ServerError } from './error.js';
-
-export interface User {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-}
 
 const DEFAULT_USER = 'nobody';
 
@@ -17,7 +12,7 @@ const DEFAULT_USER = 'nobody';
 export function userToBecome(
   asked: string | null,
   uid: number,
-  readPasswd = (): string => readFileSync('/etc/passwd', 'utf8'),
+  readPasswd?: () => string,
   readUidMap = (): string => readFileSync('/proc/self/uid_map', 'utf8'),
 ): User | null {
   if (uid !== 0) {
@@ -27,7 +22,7 @@ export function userToBecome(
   const name = asked ?? DEFAULT_USER;
   let user: User | null;
   try {
-    user = findUser(readPasswd(), name);
+    user = userNamed(name, readPasswd);
   } catch (cause) {
     throw new ServerError('USER', `--user ${name}: cannot read /etc/passwd`, cause);
   }
@@ -44,18 +39,4 @@ function isMapped(map: string, uid: number): boolean {
     const [first, , count] = line.trim().split(/\s+/).map(Number);
     return first !== undefined && count !== undefined && uid >= first && uid < first + count;
   });
-}
-
-/** `passwd` is the text of /etc/passwd, see passwd(5). */
-export function findUser(passwd: string, name: string): User | null {
-  for (const line of passwd.split('\n')) {
-    const [login, , uid, gid] = line.split(':');
-    if (login !== name || !isId(uid) || !isId(gid)) continue;
-    return { name, uid: Number(uid), gid: Number(gid) };
-  }
-  return null;
-}
-
-function isId(text: string | undefined): text is string {
-  return text !== undefined && /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff;
 }

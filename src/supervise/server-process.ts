@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { exitOf, type Command, type Exit } from './child.js';
 import { parseReport, type Report } from './report.js';
+import type { GivenFiles } from './given-files.js';
 import { SilenceAlarm } from './silence.js';
 
 export interface ServerEvents {
@@ -61,6 +62,12 @@ export class ServerProcess {
       // The server is going; whoever waits for its exit ends the probe too.
       if (error !== null) channel.destroy();
     });
+  }
+
+  /** Gives it what is in the files that it may not read itself. */
+  give(files: GivenFiles): void {
+    // A failure means that the server is going, which its exit tells.
+    if (this.#child.connected) this.#child.send({ type: 'files', files }, () => undefined);
   }
 
   drain(): void {

@@ -1,5 +1,6 @@
 import { destination, pino } from 'pino';
 import type { Command } from './child.js';
+import type { FilePaths } from './given-files.js';
 import { Supervisor } from './supervisor.js';
 import { TIMING, type Timing } from './timing.js';
 
@@ -9,6 +10,8 @@ export interface SuperviseOptions {
   readonly probe: Command;
   /** Paths of the unix sockets that the server listens on, to be removed in the end. */
   readonly socketPaths: readonly string[];
+  /** Files that are read for the server, by the names that it knows them by. */
+  readonly files: FilePaths;
   readonly logLevel: string;
   readonly timing?: Partial<Timing>;
 }
@@ -18,7 +21,7 @@ export interface SuperviseOptions {
  * code: 0, or what server or probe gave when they refused to start (2 bad usage, 3 refused), 4 internal.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
-  const { server, probe, socketPaths, timing } = options;
+  const { server, probe, socketPaths, files, timing } = options;
   const log = pino(
     { name: 'tapmap serve', level: options.logLevel },
     destination({ fd: 2, sync: true }),
@@ -27,6 +30,7 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
     server,
     probe,
     socketPaths,
+    files,
     log,
     timing: { ...TIMING, ...timing },
   });

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Backoff } from './backoff.js';
 import type { Command, Exit } from './child.js';
+import { FileReader, type FilePaths } from './given-files.js';
 import { ProbeProcess } from './probe-process.js';
 import type { Report, SocketFile } from './report.js';
 import { ServerProcess } from './server-process.js';
@@ -17,6 +18,8 @@ export interface SupervisorOptions {
   readonly probe: Command;
   /** Paths of the unix sockets that the server was told to listen on: no other is ever removed. */
   readonly socketPaths: readonly string[];
+  /** Files that are read for the server. */
+  readonly files: FilePaths;
   readonly log: Logger;
   readonly timing: Timing;
 }
@@ -104,10 +107,14 @@ export class Supervisor {
     );
     this.#server = server;
     log.debug({ child: server.pid }, 'server started');
+    const files = new FileReader(this.#options.files, timing.fileCheck, (given) => {
+      server.give(given);
+    });
     const life = new AbortController();
     const probes = this.#keepProbe(life.signal);
     const exit = await server.exited;
     this.#server = null;
+    files.stop();
     life.abort();
     await probes;
     return exit;

@@ -10,6 +10,8 @@ export interface Timing {
   readonly drain: number;
   /** How long a probe may take to end by itself. */
   readonly probeEnd: number;
+  /** How often the server's files are looked at; twice that later a change is read. */
+  readonly fileCheck: number;
 }
 
 export const TIMING: Timing = {
@@ -20,4 +22,5 @@ export const TIMING: Timing = {
   // The server's own grace is 5 s.
   drain: 7000,
   probeEnd: 1000,
+  fileCheck: 1000,
 };

@@ -7,6 +7,7 @@ const point = fc.record({
   epoch: fc.uuid(),
   revision: fc.nat(),
   coverageRevision: fc.nat(),
+  redacted: fc.boolean(),
 });
 
 test('a token leads back to its point, and needs no escaping in a URL', () => {

@@ -102,6 +102,7 @@ describe('a watch that resumes', () => {
       epoch: new BindingStore().epoch,
       revision: 1,
       coverageRevision: 1,
+      redacted: false,
     });
     const watch = server.watch({ resumeToken, updatesOnly: true });
     await watch.reached(1);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ServiceError } from '@grpc/grpc-js';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import type { AccessControl } from '../../src/api/admission.js';
 import type { Limits } from '../../src/api/limits.js';
 import { tapBindingService } from '../../src/api/service.js';
 import { tapBindingServiceDefinition } from '../../src/api/shared-messages.js';
@@ -29,7 +30,14 @@ export interface ServerOptions {
   readonly store?: BindingStore;
   readonly limits?: Partial<Limits>;
   readonly scanNow?: (signal: AbortSignal) => Promise<void>;
+  /** Without it every client may everything. */
+  readonly access?: AccessControl;
 }
+
+const EVERYBODY: AccessControl = {
+  peerOf: () => ({ kind: 'unix', credentials: null }),
+  accessOf: () => ({ list: true, commandLines: true, reflection: true }),
+};
 
 interface ListAnswer {
   readonly messages: readonly ListTapBindingsResponse[];
@@ -41,6 +49,8 @@ class TestServer {
   readonly draining = new AbortController();
   /** Errors that no client was told of. */
   readonly logged: unknown[] = [];
+  /** To be called when `access` of the options says something else. */
+  accessChanged: () => void = () => undefined;
   readonly #server: Server;
   readonly #directory: string;
   readonly #clients: TapBindingServiceClient[] = [];
@@ -58,15 +68,17 @@ class TestServer {
     const store = options.store ?? new BindingStore();
     const server = new Server();
     const self = new TestServer(store, server, await mkdtemp(join(tmpdir(), 'tapmap-api-')));
-    const service = tapBindingService({
+    const { implementation, accessChanged } = tapBindingService({
       store,
       node: NODE,
       scanNow: options.scanNow ?? (() => Promise.reject(new Error('no scan in this test'))),
+      access: options.access ?? EVERYBODY,
       lifecycle: { draining: self.draining.signal },
       limits: options.limits ?? {},
       log: (error) => self.logged.push(error),
     });
-    server.addService(tapBindingServiceDefinition, service);
+    self.accessChanged = accessChanged;
+    server.addService(tapBindingServiceDefinition, implementation);
     await new Promise<void>((resolve, reject) => {
       server.bindAsync(self.#address, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve();

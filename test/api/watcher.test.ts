@@ -21,7 +21,11 @@ function watch(t: TestContext, unreadBytes: number) {
   const store = new BindingStore();
   store.apply(observed(1_000, []));
   const client = new ClientThatLags<WatchTapBindingsResponse>();
-  const plan = parseWatchRequest(WatchTapBindingsRequest.fromPartial({}));
+  const plan = parseWatchRequest(WatchTapBindingsRequest.fromPartial({}), {
+    list: true,
+    commandLines: true,
+    reflection: true,
+  });
   const context = {
     store,
     node: 'host1',

@@ -2,13 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../src/server/config.js';
 import { listenTcp } from '../../src/server/tcp-listener.js';
-import { findUser, userToBecome } from '../../src/server/user.js';
+import { userNamed } from '../../src/access/accounts.js';
+import { userToBecome } from '../../src/server/user.js';
 
 const CONFIG = {
   listen: ['unix:///run/x.sock', 'tcp://127.0.0.1:0'],
   user: null,
   logLevel: 'info',
   isDefaultAddress: false,
+  socket: { mode: 0o660, owner: null, group: null },
+  files: [] as string[],
+  withoutClientCertificates: false,
+  maxWatchers: 10_000,
 };
 
 function configuration(changes: object): string {
@@ -44,24 +49,52 @@ describe('the configuration of the server', () => {
     });
   });
 
-  it('is refused with a TCP address beyond loopback, because there is no TLS', () => {
+  it('is refused with a TCP address beyond loopback and no TLS', () => {
     for (const listen of ['tcp://0.0.0.0:1', 'tcp://[::]:1', 'tcp://192.0.2.1:1', 'tcp://host:1']) {
       assert.throws(() => parseConfig(configuration({ listen: [listen] })), {
-        code: 'ADDRESS',
+        code: 'CONFIG',
         exitCode: 2,
-        message: /TLS is not there yet, so TCP is for loopback alone/,
+        message:
+          /^tcp:\/\/.*:1: beyond loopback .* TCP needs TLS: give --tls-certificate and --tls-key$/,
       });
+    }
+  });
+
+  it('is refused with such an address and TLS that asks clients for nothing, unless that is said', () => {
+    const beyond = { listen: ['tcp://0.0.0.0:1'], files: ['tls-certificate', 'tls-key'] };
+    assert.throws(() => parseConfig(configuration(beyond)), {
+      code: 'CONFIG',
+      message: /beyond loopback clients need certificates: give --tls-client-ca, or --tls-without/,
+    });
+    parseConfig(configuration({ ...beyond, withoutClientCertificates: true }));
+    parseConfig(configuration({ ...beyond, files: [...beyond.files, 'tls-client-ca'] }));
+  });
+
+  it('is refused with halves of TLS', () => {
+    for (const [changes, message] of [
+      [{ files: ['tls-key'] }, /one is given without the other/],
+      [{ files: ['tls-certificate'] }, /one is given without the other/],
+      [{ files: ['tls-client-ca'] }, /--tls-client-ca: there is no --tls-certificate/],
+      [
+        {
+          files: ['tls-certificate', 'tls-key', 'tls-client-ca'],
+          withoutClientCertificates: true,
+        },
+        /only one of them makes sense/,
+      ],
+    ] as const) {
+      assert.throws(() => parseConfig(configuration(changes)), { code: 'CONFIG', message });
     }
   });
 });
 
 describe('a TCP listener', () => {
   it('tells the port that it was given for port 0', async () => {
-    const listener = await listenTcp({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    const listener = await listenTcp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, false);
     try {
       assert.ok(listener.address.kind === 'tcp' && listener.address.port > 0);
       assert.equal(listener.file, null);
-      await assert.rejects(listenTcp(listener.address), {
+      await assert.rejects(listenTcp(listener.address, false), {
         code: 'IN_USE',
         exitCode: 3,
         message: `tcp://127.0.0.1:${listener.address.port}: already in use`,
@@ -76,8 +109,15 @@ describe('whom the server becomes', () => {
   const passwd = 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65533::/:\nbroken:x:-1:1::\n\n';
 
   it('is found in passwd by exact name', () => {
-    assert.deepEqual(findUser(passwd, 'nobody'), { name: 'nobody', uid: 65534, gid: 65533 });
-    for (const name of ['nobod', '', 'x', 'broken']) assert.equal(findUser(passwd, name), null);
+    assert.deepEqual(
+      userNamed('nobody', () => passwd),
+      { name: 'nobody', uid: 65534, gid: 65533 },
+    );
+    for (const name of ['nobod', '', 'x', 'broken'])
+      assert.equal(
+        userNamed(name, () => passwd),
+        null,
+      );
   });
 
   it('is nobody for root, or whom root says; root itself only by name', () => {

@@ -14,6 +14,9 @@ import { listenUnix } from '../../src/server/unix-listener.js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { staleSocket } from './stale-socket.js';
 
+/** As without flags. */
+const OWNER = { mode: 0o660, uid: null, gid: null };
+
 describe('a unix socket', () => {
   const checkLeaks = watchForLeaks();
   after(checkLeaks);
@@ -33,7 +36,7 @@ describe('a unix socket', () => {
   });
 
   async function listen(at: UnixAddress = address): Promise<Listener> {
-    const listener = await listenUnix(at);
+    const listener = await listenUnix(at, OWNER);
     listeners.push(listener);
     return listener;
   }
@@ -174,7 +177,10 @@ describe('a unix socket', () => {
   it('is withdrawn when a later address cannot be had', async () => {
     const other: UnixAddress = { kind: 'unix', path: join(directory, 'file') };
     writeFileSync(other.path, '');
-    await assert.rejects(listenAll([address, other]), refusal('NOT_A_SOCKET', /in the way/));
+    await assert.rejects(
+      listenAll([address, other], { owner: OWNER, speaksTls: false }),
+      refusal('NOT_A_SOCKET', /in the way/),
+    );
     assert.deepEqual(readdirSync(directory), ['file']);
   });
 

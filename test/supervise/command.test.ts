@@ -53,7 +53,7 @@ describe('tapmap serve', () => {
       [['--listen', 'x'], /^tapmap: serve: --listen "x" is not unix:/],
       [
         ['--listen', 'tcp://192.0.2.1:1'],
-        /^tapmap: serve: tcp:\/\/192\.0\.2\.1:1: TLS is not there/,
+        /^tapmap: serve: tcp:\/\/192\.0\.2\.1:1: .*TCP needs TLS/,
       ],
       [['--finder', 'magic'], /^tapmap: serve: .*magic/],
       [['--no-such-flag'], /^tapmap: serve: .*--no-such-flag/],
@@ -93,13 +93,17 @@ describe('the settings of serve', () => {
     const config = join(directory, 'config.json');
     try {
       const listen = ['tcp://127.0.0.1:0', 'unix:///a/b'];
-      writeFileSync(config, JSON.stringify({ listen, user: 'daemon', logLevel: 'warn' }));
-      const settings = serveSettings({ config, logLevel: 'error' }, {}, 0);
+      writeFileSync(config, JSON.stringify({ listen, user: 'daemon', 'log-level': 'warn' }));
+      const settings = serveSettings({ config, 'log-level': 'error' }, {}, 0);
       assert.deepEqual(settings.server, {
         listen,
         user: 'daemon',
         logLevel: 'error',
         isDefaultAddress: false,
+        socket: { mode: 0o660, owner: null, group: null },
+        files: [],
+        withoutClientCertificates: false,
+        maxWatchers: 10_000,
       });
       assert.deepEqual(settings.socketPaths, ['/a/b']);
       assert.deepEqual(settings.probe, {
@@ -109,9 +113,10 @@ describe('the settings of serve', () => {
         withoutTriggers: [],
       });
       for (const [text, message] of [
-        ['{', /config\.json: it is not JSON/],
-        ['{"listen":"unix:///a"}', /config\.json: listen: /],
-        ['{"other":1}', /config\.json: .*other/],
+        ['{', /config\.json: line \d: /],
+        ['{\n"listen":"unix:///a"}', /config\.json: line 2: listen: /],
+        ['finder: auto\n\nother: 1', /config\.json: line 3: other: there is no such key/],
+        ['socket-mode: 0660', /config\.json: line 1: socket-mode: must be an octal mode in quotes/],
       ] as const) {
         writeFileSync(config, text);
         assert.throws(() => serveSettings({ config }, {}, 0), { code: 'USAGE', message });

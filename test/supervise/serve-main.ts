@@ -6,6 +6,7 @@ import type { Timing } from '../../src/supervise/timing.js';
 export interface ServeStart {
   readonly server: Readonly<Record<string, unknown>>;
   readonly socketPaths: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
   /** The stand-in's script; null: the probe itself. */
   readonly script: string | null;
   readonly timing: Partial<Timing>;
@@ -30,6 +31,7 @@ process.exitCode = await supervise({
   },
   probe: { file: process.execPath, args: probe },
   socketPaths: start.socketPaths,
+  files: start.files,
   logLevel: 'info',
   timing: start.timing,
 });

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serveSettings } from '../../src/cli/serve-settings.js';
 import type { Timing } from '../../src/supervise/timing.js';
 import { until } from '../stage/until.js';
 import type { Script } from './script.js';
@@ -16,6 +17,8 @@ export const isHostRoot =
 export interface ServeOptions {
   readonly listen?: readonly string[];
   readonly user?: string;
+  /** Further flags, by their names; they may name files in the directory. */
+  readonly flags?: (directory: string) => Readonly<Record<string, unknown>>;
   readonly probeSilence?: number;
   readonly timing?: Partial<Timing>;
   readonly devices?: readonly string[];
@@ -49,16 +52,14 @@ export class Serve {
     this.#current = { mode: options.mode ?? 'normal', devices: options.devices ?? ['tap0'] };
     this.tell({});
     const listen = options.listen ?? [`unix://${this.socket}`];
+    // A user namespace of one user has nobody else to become.
+    const user = options.user ?? (process.getuid?.() === 0 && !isHostRoot ? 'root' : undefined);
+    const flags = { ...(user === undefined ? {} : { user }), ...options.flags?.(this.directory) };
+    const { server, socketPaths, files } = serveSettings({ listen, ...flags }, {}, 1);
     const start: ServeStart = {
-      server: {
-        listen,
-        // A user namespace of one user has nobody else to become.
-        user: options.user ?? (process.getuid?.() === 0 && !isHostRoot ? 'root' : null),
-        logLevel: 'info',
-        isDefaultAddress: false,
-        probeSilence: options.probeSilence ?? 5000,
-      },
-      socketPaths: listen.flatMap((address) => /^unix:\/\/(.*)/.exec(address)?.slice(1) ?? []),
+      server: { ...server, probeSilence: options.probeSilence ?? 5000 },
+      socketPaths,
+      files,
       script: options.realProbe === true ? null : this.#script,
       timing: options.timing ?? {},
     };

@@ -57,6 +57,7 @@ describe('the supervisor', () => {
       server,
       probe,
       socketPaths: [],
+      files: {},
       log: pino({ level: 'silent' }),
       timing: { ...TIMING, backoffFirst: 10, backoffLimit: 20, serverStart: 20_000 },
     });

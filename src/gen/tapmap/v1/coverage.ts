@@ -167,7 +167,14 @@ export interface Coverage {
    * tells (a descriptor that is duplicated, or received over a socket) is seen
    * by then; what a trigger tells is looked at at once.
    */
-  scanInterval: Duration | undefined;
+  scanInterval:
+    | Duration
+    | undefined;
+  /**
+   * Fields of TapBinding, as paths, that the view has and the server's access
+   * policy withholds from this client: they are unset in all bindings.
+   */
+  redactedFields: string[];
 }
 
 /** A way in which the kernel tells by itself that something may have changed. */
@@ -241,6 +248,7 @@ function createBaseCoverage(): Coverage {
     stale: undefined,
     triggers: [],
     scanInterval: undefined,
+    redactedFields: [],
   };
 }
 
@@ -287,6 +295,9 @@ export const Coverage: MessageFns<Coverage> = {
     }
     if (message.scanInterval !== undefined) {
       Duration.encode(message.scanInterval, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.redactedFields) {
+      writer.uint32(122).string(v!);
     }
     return writer;
   },
@@ -416,6 +427,14 @@ export const Coverage: MessageFns<Coverage> = {
             message.scanInterval = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.redactedFields.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -488,6 +507,11 @@ export const Coverage: MessageFns<Coverage> = {
         : isSet(object.scan_interval)
         ? Duration.fromJSON(object.scan_interval)
         : undefined,
+      redactedFields: globalThis.Array.isArray(object?.redactedFields)
+        ? object.redactedFields.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.redacted_fields)
+        ? object.redacted_fields.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -535,6 +559,9 @@ export const Coverage: MessageFns<Coverage> = {
     if (message.scanInterval !== undefined) {
       obj.scanInterval = Duration.toJSON(message.scanInterval);
     }
+    if (message.redactedFields?.length) {
+      obj.redactedFields = message.redactedFields;
+    }
     return obj;
   },
 
@@ -561,6 +588,7 @@ export const Coverage: MessageFns<Coverage> = {
     message.scanInterval = (object.scanInterval !== undefined && object.scanInterval !== null)
       ? Duration.fromPartial(object.scanInterval)
       : undefined;
+    message.redactedFields = object.redactedFields?.map((e) => e) || [];
     return message;
   },
 };

@@ -45,6 +45,11 @@ export enum SnapshotReason {
   SNAPSHOT_REASON_EPOCH_CHANGED = 2,
   /** SNAPSHOT_REASON_JOURNAL_EXCEEDED - The token is of a revision that the journal does not reach back to. */
   SNAPSHOT_REASON_JOURNAL_EXCEEDED = 3,
+  /**
+   * SNAPSHOT_REASON_ACCESS_CHANGED - The access policy shows the client more or less of a binding than it did when
+   * the token was given.
+   */
+  SNAPSHOT_REASON_ACCESS_CHANGED = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -62,6 +67,9 @@ export function snapshotReasonFromJSON(object: any): SnapshotReason {
     case 3:
     case "SNAPSHOT_REASON_JOURNAL_EXCEEDED":
       return SnapshotReason.SNAPSHOT_REASON_JOURNAL_EXCEEDED;
+    case 4:
+    case "SNAPSHOT_REASON_ACCESS_CHANGED":
+      return SnapshotReason.SNAPSHOT_REASON_ACCESS_CHANGED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -79,6 +87,8 @@ export function snapshotReasonToJSON(object: SnapshotReason): string {
       return "SNAPSHOT_REASON_EPOCH_CHANGED";
     case SnapshotReason.SNAPSHOT_REASON_JOURNAL_EXCEEDED:
       return "SNAPSHOT_REASON_JOURNAL_EXCEEDED";
+    case SnapshotReason.SNAPSHOT_REASON_ACCESS_CHANGED:
+      return "SNAPSHOT_REASON_ACCESS_CHANGED";
     case SnapshotReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -144,7 +154,10 @@ export enum View {
   VIEW_UNSPECIFIED = 0,
   /** VIEW_BASIC - All but command lines and traffic counters. */
   VIEW_BASIC = 1,
-  /** VIEW_FULL - Everything. */
+  /**
+   * VIEW_FULL - Everything that the access policy lets the client see: what it withholds is in
+   * `redacted_fields` of the coverage.
+   */
   VIEW_FULL = 2,
   UNRECOGNIZED = -1,
 }
@@ -1942,7 +1955,13 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
  * - RESOURCE_EXHAUSTED, `TOO_MANY_WATCHERS`: the server has as many watch streams
  *   as it allows. Try again; google.rpc.RetryInfo says when.
  * - ABORTED, `NOT_READING`: the client took nothing of what was sent for a minute.
- *   A watcher may resume at once.
+ *   `ACCESS_CHANGED`: the access policy shows a watcher more or less of a binding
+ *   now. In both cases a watcher may resume at once.
+ * - UNAUTHENTICATED, `NO_CREDENTIALS`: the client has shown no certificate, and
+ *   the access policy lets nobody list who has none.
+ * - PERMISSION_DENIED, `ACCESS_DENIED`: the access policy does not let this client
+ *   list. The message says whom the server takes it for. A watcher is ended so when
+ *   the policy comes to say so.
  * - INTERNAL, `INTERNAL`: a defect of the server.
  */
 export type TapBindingServiceService = typeof TapBindingServiceService;
