@@ -15,7 +15,8 @@ const rooms = {
   api: ['access', 'store', 'gen', 'model'],
   server: ['api', 'access', 'documents', 'store', 'channel', 'address', 'gen', 'model'],
   supervise: [],
-  cli: ['address', 'documents', 'gen'],
+  client: ['address', 'gen'],
+  cli: ['client', 'address', 'documents', 'gen'],
   gen: [],
 };
 
@@ -74,6 +75,16 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/kernel/' },
       to: { path: 'node_modules/koffi' },
+    },
+    {
+      name: 'client-loads-little',
+      severity: 'error',
+      comment: 'client/ is what other programs import: gRPC and the schema are all that it needs',
+      from: { path: '^src/client/' },
+      to: {
+        path: 'node_modules/',
+        pathNot: 'node_modules/(@grpc/grpc-js|@bufbuild/protobuf|@types/node)/',
+      },
     },
     {
       name: 'no-subprocess-but-in-supervise',

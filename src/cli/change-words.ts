@@ -1,29 +1,29 @@
 /** What a change is, in one line for people. */
 import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
+import type { BindingChange } from '../client/change.js';
 import { fdWords, queueWords } from './columns.js';
 import { printable, printableWord } from './escape.js';
 import { netnsName } from './netns-name.js';
-import type { Difference } from './replay.js';
 import { distinct, holderWords, kindWord, verdictWord, whyWords, workloadWords } from './words.js';
 
 const GAP = '  ';
 
 /** `~ fooz/tap0  holder 123 qemu -> none  HELD -> UNHELD`; null: nothing that people would see. */
-export function differenceLine(difference: Difference): string | null {
-  switch (difference.kind) {
+export function changeLine(change: BindingChange): string | null {
+  switch (change.kind) {
     case 'added': {
-      const { after, movedFrom } = difference;
+      const { after, movedFrom } = change;
       const origin = movedFrom === '' ? [] : [`moved here from ${printable(movedFrom)}`];
       return ['+ ' + place(after), kindWord(after.device?.kind), ...state(after), ...origin].join(
         GAP,
       );
     }
     case 'removed': {
-      const { before } = difference;
+      const { before } = change;
       return ['- ' + place(before), `was ${state(before).join(GAP)}`].join(GAP);
     }
     case 'moved': {
-      const { before, after } = difference;
+      const { before, after } = change;
       const [from, to] = [before, after].map(({ device }) => netnsName(device?.netns));
       const name = printableWord(after.device?.name ?? '?');
       return [`~ ${name} moved ${from ?? '?'} -> ${to ?? '?'}`, ...changeWords(before, after)].join(
@@ -31,9 +31,9 @@ export function differenceLine(difference: Difference): string | null {
       );
     }
     case 'modified': {
-      const { before, after, fields } = difference;
+      const { before, after, changedFields } = change;
       const words = changeWords(before, after);
-      const shown = words.length > 0 ? words : otherWords(fields);
+      const shown = words.length > 0 ? words : otherWords(changedFields ?? []);
       return shown.length === 0 ? null : [`~ ${place(after)}`, ...shown].join(GAP);
     }
   }

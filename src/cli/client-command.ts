@@ -1,16 +1,19 @@
 /** What the commands that speak to a server have in common: flags, address, notices. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AddressError } from '../address/error.js';
-import { dialTarget, parseAddress } from '../address/address.js';
-import { defaultAddress } from '../address/default.js';
-import type { Server } from './client.js';
-import { CommandError } from './command-error.js';
+import { serverOf as clientServerOf, type Server } from '../client/server.js';
+import type { TlsOptions } from '../client/tls.js';
+import { commandErrorOf } from './call-failure.js';
 import { printable } from './escape.js';
 import type { Io } from './io.js';
 import { print } from './io.js';
 
 export interface ClientFlags {
   readonly address?: string;
+  /** Paths of PEM files. */
+  readonly tlsCa?: string;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  readonly tlsServerName?: string;
   /** Milliseconds. */
   readonly timeout: number;
   readonly json: boolean;
@@ -34,6 +37,28 @@ export function addClientFlags(command: Command): Command {
       ).helpGroup(group),
     )
     .addOption(
+      new Option(
+        '--tls-ca <file>',
+        'PEM certificates of the authorities to trust (default: those that Node trusts); TLS is ' +
+          'used when a --tls flag is given, and for all but loopback',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option(
+        '--tls-certificate <file>',
+        'PEM certificate of this client, with its chain, if the server asks for one',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option('--tls-key <file>', 'PEM private key of --tls-certificate').helpGroup(group),
+    )
+    .addOption(
+      new Option(
+        '--tls-server-name <name>',
+        'name that the certificate of the server must have (default: the host of the address)',
+      ).helpGroup(group),
+    )
+    .addOption(
       new Option('--timeout <seconds>', 'how long to wait for the answer')
         .default(TIMEOUT_SECONDS * 1000, TIMEOUT_SECONDS.toString())
         .argParser(seconds)
@@ -46,21 +71,21 @@ export function debugFlag(): Option {
   return new Option('--debug', 'show the stack of an error (default: off)');
 }
 
-/** The server to speak to: flag, environment, default. Throws CommandError. */
-export function serverOf(given: string | undefined, io: Io): Server {
-  const fromEnv = io.env['TAPMAP_ADDRESS'] ?? '';
-  const source = given !== undefined ? '--address ' : fromEnv !== '' ? 'TAPMAP_ADDRESS ' : '';
+/** The server to speak to: flags, environment, default. Throws CommandError. */
+export function serverOf(flags: ClientFlags, io: Io): Server {
+  const { address } = flags;
   try {
-    const text = given ?? (fromEnv === '' ? defaultAddress(io.env, io.uid, '--address') : fromEnv);
-    const address = parseAddress(text);
-    if (address.kind === 'tcp' && address.port === 0) {
-      throw new AddressError('PORT', `${JSON.stringify(text)}: there is no port 0 to connect to`);
-    }
-    return { address: text, target: dialTarget(address) };
+    const surroundings = { env: io.env, uid: io.uid, addressOption: '--address' };
+    return clientServerOf({ address, tls: tlsOf(flags) }, surroundings);
   } catch (error) {
-    if (!(error instanceof AddressError)) throw error;
-    throw new CommandError('USAGE', `${source}${error.message}`, error);
+    throw commandErrorOf(error, address ?? '');
   }
+}
+
+function tlsOf(flags: ClientFlags): TlsOptions | undefined {
+  const { tlsCa: ca, tlsCertificate: certificate, tlsKey: key, tlsServerName: serverName } = flags;
+  const tls = { ca, certificate, key, serverName };
+  return Object.values(tls).every((value) => value === undefined) ? undefined : tls;
 }
 
 /** Tells what is no error, but must not go unsaid: one line each on stderr. */

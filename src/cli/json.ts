@@ -7,7 +7,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { descriptors } from '../gen/descriptors.js';
 import { ListSummary, WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
-import type { Listing } from './client.js';
+import type { TapBindingList } from '../client/list-tap-bindings.js';
 import { printableJson } from './escape.js';
 
 interface Encoder<T> {
@@ -15,7 +15,10 @@ interface Encoder<T> {
 }
 
 /** One JSON document in pieces: ListTapBindingsResponse for the whole list, `bindings` always set. */
-export function* listingJson({ bindings, summary }: Listing): Generator<string, void, undefined> {
+export function* listingJson({
+  bindings,
+  summary,
+}: TapBindingList): Generator<string, void, undefined> {
   const indented = (value: unknown, spaces: number): string =>
     printableJson(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${' '.repeat(spaces)}`);
   yield '{\n  "bindings": [';

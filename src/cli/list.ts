@@ -1,7 +1,8 @@
 /** `tapmap list`: one line a device. */
 import type { Command } from 'commander';
 import { View } from '../gen/tapmap/v1/tap_binding_service.js';
-import { listBindings, type Listing } from './client.js';
+import { listFrom, type TapBindingList } from '../client/list-tap-bindings.js';
+import { commandErrorOf } from './call-failure.js';
 import {
   addClientFlags,
   clientCommand,
@@ -15,7 +16,6 @@ import { coverageNotices } from './coverage.js';
 import { addFilterFlags, isSelective, passes, selectionOf, type FilterFlags } from './filter.js';
 import { painter, print, widthOf, type Io } from './io.js';
 import { withProgress } from './progress.js';
-import { commandErrorOf } from './status.js';
 import { aligned, tabbed, tabbedHeader } from './table.js';
 import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
 
@@ -70,7 +70,7 @@ Examples:
 `;
 
 async function list(flags: ListFlags, io: Io): Promise<void> {
-  const server = serverOf(flags.address, io);
+  const server = serverOf(flags, io);
   const selection = selectionOf(flags);
   const request = {
     filter: selection.filter,
@@ -78,7 +78,7 @@ async function list(flags: ListFlags, io: Io): Promise<void> {
     fresh: flags.fresh,
   };
   const answer = await withProgress(io, `asking ${server.address}`, () =>
-    listBindings(server, request, flags.timeout),
+    listFrom(server, request, flags.timeout),
   ).catch((error: unknown) => {
     throw commandErrorOf(error, server.address);
   });
@@ -111,7 +111,7 @@ export async function printTable(
   }
 }
 
-export async function printJson(listing: Listing, io: Io): Promise<void> {
+export async function printJson(listing: TapBindingList, io: Io): Promise<void> {
   // Loaded on demand: the schema costs start-up time that a table need not pay.
   const { listingJson } = await import('./json.js');
   for (const piece of listingJson(listing)) await print(io.stdout, piece);

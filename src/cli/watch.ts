@@ -6,7 +6,11 @@ import {
   type WatchTapBindingsResponse,
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
-import { differenceLine } from './change-words.js';
+import type { BindingChange } from '../client/change.js';
+import { Replay } from '../client/replay.js';
+import { watchMessages, type WatchItem } from '../client/watch-messages.js';
+import { commandErrorOf } from './call-failure.js';
+import { changeLine } from './change-words.js';
 import {
   addClientFlags,
   clientCommand,
@@ -14,13 +18,12 @@ import {
   serverOf,
   type ClientFlags,
 } from './client-command.js';
+import { CommandError } from './command-error.js';
 import { coverageNotices } from './coverage.js';
 import { addFilterFlags, passes, selectionOf, type FilterFlags, type Selection } from './filter.js';
 import { painter, print, type Io, type Paint } from './io.js';
 import { addTableFlags, COLUMNS_HELP, printTable, type TableFlags } from './list.js';
 import { withProgress } from './progress.js';
-import { Replay, type Difference } from './replay.js';
-import { watchStream, type WatchItem } from './watch-stream.js';
 
 type WatchFlags = ClientFlags &
   FilterFlags &
@@ -54,7 +57,8 @@ Examples:
 `;
 
 async function watch(flags: WatchFlags, io: Io): Promise<void> {
-  const server = serverOf(flags.address, io);
+  const server = serverOf(flags, io);
+  const { address } = server;
   const selection = selectionOf(flags);
   const request: WatchTapBindingsRequest = {
     filter: selection.filter,
@@ -66,10 +70,11 @@ async function watch(flags: WatchFlags, io: Io): Promise<void> {
   };
   const printer = flags.json ? await jsonPrinter(io) : tablePrinter(flags, io);
   const { signal, release } = interruption(io);
-  const { timeout, reconnect } = flags;
-  const items = watchStream(server, request, { timeout, reconnect, signal });
+  const { timeout: startTimeout, reconnect } = flags;
+  const policy = { persistent: false, startTimeout, reconnect, signal };
+  const items = watchMessages(server, request, policy);
   try {
-    let next = await withProgress(io, `asking ${server.address}`, () => items.next());
+    let next = await withProgress(io, `asking ${address}`, () => items.next());
     for (; next.done !== true; next = await items.next()) {
       const item = next.value;
       if (item.kind === 'message') {
@@ -77,17 +82,26 @@ async function watch(flags: WatchFlags, io: Io): Promise<void> {
         if (message !== null) await printer.message(message);
       } else {
         printer.interrupted();
-        await notify(io, 'watch', [connectionNotice(item)]);
+        await notify(io, 'watch', [connectionNotice(item, address)]);
       }
     }
+    if (!signal.aborted) throw endedByServer(address);
+  } catch (error) {
+    throw commandErrorOf(error, address);
   } finally {
     await items.return();
     release();
   }
 }
 
-function connectionNotice(item: Exclude<WatchItem, { kind: 'message' }>): string {
-  return item.kind === 'again' ? 'connected again' : `${item.why} (reconnecting)`;
+function connectionNotice(item: Exclude<WatchItem, { kind: 'message' }>, address: string): string {
+  if (item.kind === 'connected') return 'connected again';
+  const why = item.error === null ? endedByServer(address) : commandErrorOf(item.error, address);
+  return `${why instanceof Error ? why.message : String(why)} (reconnecting)`;
+}
+
+function endedByServer(address: string): CommandError {
+  return new CommandError('NO_SERVER', `the server at ${address} ended the stream`);
 }
 
 interface Printer {
@@ -108,10 +122,9 @@ async function jsonPrinter(io: Io): Promise<Printer> {
 function tablePrinter(flags: WatchFlags, io: Io): Printer {
   const replay = new Replay();
   const paint = painter(io.stdout, io.env);
-  let coverage: Coverage | null = null;
+  let listed = false;
   let told: readonly string[] = [];
-  const tellCoverage = async (): Promise<void> => {
-    if (coverage === null) return;
+  const tellCoverage = async (coverage: Coverage): Promise<void> => {
     const notices = coverageNotices(coverage);
     const news = notices.filter((notice) => !told.includes(notice));
     const whole = notices.length === 0 && told.length > 0 ? ['everything can be seen again'] : [];
@@ -124,36 +137,39 @@ function tablePrinter(flags: WatchFlags, io: Io): Printer {
     },
     message: async (message) => {
       const news = replay.apply(message);
-      if (news === null) return;
-      switch (news.kind) {
+      const time = message.observeTime ?? new Date();
+      switch (news?.kind) {
         case 'snapshot':
-          if (!flags.updatesOnly) await printTable(replay.bindings, flags, io);
+          if (listed) await printChanges(news.changes, time, io, paint);
+          else if (!flags.updatesOnly) await printTable([...replay.bindings.values()], flags, io);
+          listed = true;
+          if (news.coverage !== null) await tellCoverage(news.coverage);
           break;
-        case 'differences':
-          await printDifferences(news.differences, news.time, io, paint);
+        case 'changes':
+          await printChanges(news.changes, time, io, paint);
           break;
         case 'coverage':
-          coverage = news.coverage;
+          await tellCoverage(news.coverage);
           break;
+        case 'progress':
+        case undefined:
       }
-      // Inside a snapshot it waits for the table that it is about.
-      if (!replay.inSnapshot) await tellCoverage();
     },
   };
 }
 
 const STYLE = { added: 'green', removed: 'red', modified: 'yellow', moved: 'cyan' } as const;
 
-async function printDifferences(
-  differences: readonly Difference[],
+async function printChanges(
+  changes: readonly BindingChange[],
   time: Date,
   io: Io,
   paint: Paint,
 ): Promise<void> {
   const at = io.stdout.isTTY === true ? localTime(time) : time.toISOString();
-  const lines = differences.flatMap((difference) => {
-    const line = differenceLine(difference);
-    return line === null ? [] : [`${at}  ${paint(STYLE[difference.kind], line)}\n`];
+  const lines = changes.flatMap((change) => {
+    const line = changeLine(change);
+    return line === null ? [] : [`${at}  ${paint(STYLE[change.kind], line)}\n`];
   });
   if (lines.length > 0) await print(io.stdout, lines.join(''));
 }

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { TapBindingFilter, View } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
 import { Verdict, type TapBinding } from '../gen/tapmap/v1/tap_binding.js';
+import { listFrom } from '../client/list-tap-bindings.js';
 import { deviceAnswer, deviceWords, processAnswer } from './answer.js';
-import { listBindings } from './client.js';
+import { commandErrorOf } from './call-failure.js';
 import {
   addClientFlags,
   clientCommand,
@@ -21,7 +22,6 @@ import { print, type Io } from './io.js';
 import { printJson } from './list.js';
 import { HOST } from './netns-name.js';
 import { withProgress } from './progress.js';
-import { commandErrorOf } from './status.js';
 
 type WhoFlags = ClientFlags & { readonly fresh: boolean };
 
@@ -59,11 +59,11 @@ interface Question {
 const PID_MAX = 0xffff_ffff;
 
 async function who(what: string, flags: WhoFlags, io: Io): Promise<void> {
-  const server = serverOf(flags.address, io);
+  const server = serverOf(flags, io);
   const question = parseQuestion(what);
   const request = { filter: filtersOf(question), view: View.VIEW_BASIC, fresh: flags.fresh };
   const answer = await withProgress(io, `asking ${server.address}`, () =>
-    listBindings(server, request, flags.timeout),
+    listFrom(server, request, flags.timeout),
   ).catch((error: unknown) => {
     throw commandErrorOf(error, server.address);
   });

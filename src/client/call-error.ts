@@ -1,0 +1,89 @@
+/** What a call of grpc-js failed with, as a TapmapError: the google.rpc details decoded. */
+import { status, type ServiceError } from '@grpc/grpc-js';
+import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.js';
+import { Status } from '../gen/google/rpc/status.js';
+import { TapmapError, type FieldViolation, type TapmapErrorCode } from './error.js';
+
+/**
+ * For a call to the server at `address` (as given, for people). What is neither an error of a call nor
+ * a TapmapError already is a defect on this side, and thrown as it is.
+ */
+export function callError(error: unknown, address: string): TapmapError {
+  if (error instanceof TapmapError) return error;
+  if (!isServiceError(error)) throw error;
+  const { details: words } = error;
+  const { reason, violations, retryAfter } = decodeDetails(error);
+  const errno = error.code === status.UNAVAILABLE ? errnoIn(words) : null;
+  const code = errno === 'EACCES' || errno === 'EPERM' ? 'PERMISSION_DENIED' : CODES[error.code];
+  const named = code === undefined ? `${status[error.code]}: ${words}` : words;
+  return new TapmapError(code ?? 'INTERNAL', `${address}: ${told(named, violations)}`, {
+    details: named,
+    reason,
+    violations,
+    retryAfter,
+    errno,
+    cause: error,
+  });
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'metadata' in error && 'details' in error;
+}
+
+const CODES: Partial<Record<status, TapmapErrorCode>> = {
+  [status.INVALID_ARGUMENT]: 'INVALID_REQUEST',
+  [status.PERMISSION_DENIED]: 'PERMISSION_DENIED',
+  [status.UNAUTHENTICATED]: 'UNAUTHENTICATED',
+  [status.UNIMPLEMENTED]: 'NOT_TAPMAP',
+  [status.UNAVAILABLE]: 'UNAVAILABLE',
+  [status.DEADLINE_EXCEEDED]: 'DEADLINE_EXCEEDED',
+  [status.RESOURCE_EXHAUSTED]: 'RESOURCE_EXHAUSTED',
+  [status.ABORTED]: 'ABORTED',
+};
+
+function told(words: string, violations: readonly FieldViolation[]): string {
+  return violations.length === 0
+    ? words
+    : violations.map(({ field, reason }) => `${field}: ${reason}`).join('; ');
+}
+
+/** What a failed connect(2) leaves in the words of grpc-js. */
+function errnoIn(words: string): string | null {
+  return /\b(EACCES|EPERM|ENOENT|ECONNREFUSED|ENOTDIR)\b/.exec(words)?.[1] ?? null;
+}
+
+interface Details {
+  readonly reason: string;
+  readonly violations: readonly FieldViolation[];
+  readonly retryAfter: number | null;
+}
+
+function decodeDetails(error: ServiceError): Details {
+  const details = error.metadata
+    .get('grpc-status-details-bin')
+    .flatMap((bytes) =>
+      typeof bytes === 'string' ? [] : decode(() => Status.decode(bytes).details),
+    )
+    .flat();
+  const values = <T>(type: string, read: (value: Buffer) => T): T[] =>
+    details
+      .filter(({ typeUrl }) => typeUrl === `type.googleapis.com/google.rpc.${type}`)
+      .flatMap(({ value }) => decode(() => read(value)));
+  const delay = values('RetryInfo', (value) => RetryInfo.decode(value))[0]?.retryDelay;
+  return {
+    reason: values('ErrorInfo', (value) => ErrorInfo.decode(value))[0]?.reason ?? '',
+    violations: values('BadRequest', (value) => BadRequest.decode(value))
+      .flatMap(({ fieldViolations }) => fieldViolations)
+      .map(({ field, description }) => ({ field, reason: description })),
+    retryAfter: delay === undefined ? null : Number(delay.seconds) * 1000 + delay.nanos / 1e6,
+  };
+}
+
+/** Details that do not decode are left out: the status itself still tells what happened. */
+function decode<T>(read: () => T): T[] {
+  try {
+    return [read()];
+  } catch {
+    return [];
+  }
+}
