@@ -35,13 +35,19 @@ export function commandErrorOf(error: unknown, address: string): unknown {
         error,
       );
     case 'PERMISSION_DENIED':
-      if (error.errno !== null) {
+      if (error.connectFault !== null) {
         const remedy = "be root or in the socket's group, or set --address";
         return refused(`permission denied on ${address}: ${remedy}`);
       }
       return refused(`the server at ${address} refuses: ${details}`);
-    case 'UNAUTHENTICATED':
-      return refused(`the server at ${address} refuses: ${details}`);
+    case 'UNAUTHENTICATED': {
+      const remedy = error.connectFault === 'TLS' ? ' (see --tls-certificate and --tls-key)' : '';
+      return refused(`the server at ${address} refuses: ${details}${remedy}`);
+    }
+    case 'UNTRUSTED_SERVER': {
+      const remedy = 'see --tls-ca and --tls-server-name';
+      return refused(`the server at ${address} cannot be trusted: ${details} (${remedy})`);
+    }
     case 'RESOURCE_EXHAUSTED':
       return refused(`the server at ${address} is at its limit: ${details}: try again later`);
     case 'ABORTED':
@@ -63,7 +69,7 @@ function usage(error: TapmapError, words: (violation: FieldViolation) => string)
 }
 
 function unavailable(error: TapmapError, address: string): CommandError {
-  if (error.errno === null) {
+  if (error.connectFault === null || error.connectFault === 'TLS') {
     const why = `the server at ${address} is not available: ${error.details}`;
     return new CommandError('NO_SERVER', why, error);
   }

@@ -76,7 +76,10 @@ export function serverOf(flags: ClientFlags, io: Io): Server {
   const { address } = flags;
   try {
     const surroundings = { env: io.env, uid: io.uid, addressOption: '--address' };
-    return clientServerOf({ address, tls: tlsOf(flags) }, surroundings);
+    const server = clientServerOf({ address, tls: tlsOf(flags) }, surroundings);
+    // grpc-js names an IP address in SNI: Node has a warning for that, and people cannot help it.
+    if (server.tls !== null) process.noDeprecation = true;
+    return server;
   } catch (error) {
     throw commandErrorOf(error, address ?? '');
   }

@@ -70,9 +70,14 @@ async function watch(flags: WatchFlags, io: Io): Promise<void> {
   };
   const printer = flags.json ? await jsonPrinter(io) : tablePrinter(flags, io);
   const { signal, release } = interruption(io);
-  const { timeout: startTimeout, reconnect } = flags;
-  const policy = { persistent: false, startTimeout, reconnect, signal };
-  const items = watchMessages(server, request, policy);
+  const { timeout, reconnect } = flags;
+  const items = watchMessages(server, request, {
+    persistent: false,
+    startTimeout: timeout,
+    answerTimeout: timeout,
+    reconnect,
+    signal,
+  });
   try {
     let next = await withProgress(io, `asking ${address}`, () => items.next());
     for (; next.done !== true; next = await items.next()) {

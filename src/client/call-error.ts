@@ -2,6 +2,7 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.js';
 import { Status } from '../gen/google/rpc/status.js';
+import { connectionFailure, type ConnectionFailure } from './connection-failure.js';
 import { TapmapError, type FieldViolation, type TapmapErrorCode } from './error.js';
 
 /**
@@ -11,19 +12,23 @@ import { TapmapError, type FieldViolation, type TapmapErrorCode } from './error.
 export function callError(error: unknown, address: string): TapmapError {
   if (error instanceof TapmapError) return error;
   if (!isServiceError(error)) throw error;
-  const { details: words } = error;
   const { reason, violations, retryAfter } = decodeDetails(error);
-  const errno = error.code === status.UNAVAILABLE ? errnoIn(words) : null;
-  const code = errno === 'EACCES' || errno === 'EPERM' ? 'PERMISSION_DENIED' : CODES[error.code];
-  const named = code === undefined ? `${status[error.code]}: ${words}` : words;
-  return new TapmapError(code ?? 'INTERNAL', `${address}: ${told(named, violations)}`, {
-    details: named,
+  const { code, fault, details } = failureOf(error);
+  return new TapmapError(code, `${address}: ${told(details, violations)}`, {
+    details,
     reason,
     violations,
     retryAfter,
-    errno,
+    connectFault: fault,
     cause: error,
   });
+}
+
+function failureOf({ code, details }: ServiceError): ConnectionFailure {
+  if (code === status.UNAVAILABLE) return connectionFailure(details);
+  const known = CODES[code];
+  if (known !== undefined) return { code: known, fault: null, details };
+  return { code: 'INTERNAL', fault: null, details: `${status[code]}: ${details}` };
 }
 
 function isServiceError(error: unknown): error is ServiceError {
@@ -35,7 +40,6 @@ const CODES: Partial<Record<status, TapmapErrorCode>> = {
   [status.PERMISSION_DENIED]: 'PERMISSION_DENIED',
   [status.UNAUTHENTICATED]: 'UNAUTHENTICATED',
   [status.UNIMPLEMENTED]: 'NOT_TAPMAP',
-  [status.UNAVAILABLE]: 'UNAVAILABLE',
   [status.DEADLINE_EXCEEDED]: 'DEADLINE_EXCEEDED',
   [status.RESOURCE_EXHAUSTED]: 'RESOURCE_EXHAUSTED',
   [status.ABORTED]: 'ABORTED',
@@ -45,11 +49,6 @@ function told(words: string, violations: readonly FieldViolation[]): string {
   return violations.length === 0
     ? words
     : violations.map(({ field, reason }) => `${field}: ${reason}`).join('; ');
-}
-
-/** What a failed connect(2) leaves in the words of grpc-js. */
-function errnoIn(words: string): string | null {
-  return /\b(EACCES|EPERM|ENOENT|ECONNREFUSED|ENOTDIR)\b/.exec(words)?.[1] ?? null;
 }
 
 interface Details {

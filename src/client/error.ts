@@ -8,8 +8,10 @@ export type TapmapErrorCode =
   | 'INVALID_REQUEST'
   /** This client may not, by the server's access policy or the mode of its socket. */
   | 'PERMISSION_DENIED'
-  /** The server does not know who this client is. */
+  /** The server does not know who this client is, or does not accept its certificate. */
   | 'UNAUTHENTICATED'
+  /** The certificate of the server is not to be trusted, or is for another name. */
+  | 'UNTRUSTED_SERVER'
   /** What listens there is no tapmap server, or another version of it. */
   | 'NOT_TAPMAP'
   /** Nobody listens there, the server is starting or draining, or the connection broke. */
@@ -35,7 +37,7 @@ export interface TapmapErrorOptions extends ErrorOptions {
   readonly reason?: string;
   readonly violations?: readonly FieldViolation[];
   readonly retryAfter?: number | null;
-  readonly errno?: string | null;
+  readonly connectFault?: string | null;
 }
 
 /** The one error that this package throws. `cause` is the grpc-js error, where there is one. */
@@ -49,8 +51,8 @@ export class TapmapError extends Error {
   readonly violations: readonly FieldViolation[];
   /** When the server asks to be tried again (google.rpc.RetryInfo), milliseconds; null: unsaid. */
   readonly retryAfter: number | null;
-  /** Why no connection came about, such as `ENOENT`; null: one did, or it was not that. */
-  readonly errno: string | null;
+  /** Why no connection came about: an errno such as `ENOENT`, or `TLS`; null: it is not known. */
+  readonly connectFault: string | null;
 
   constructor(
     readonly code: TapmapErrorCode,
@@ -62,7 +64,7 @@ export class TapmapError extends Error {
     this.reason = options.reason ?? '';
     this.violations = options.violations ?? [];
     this.retryAfter = options.retryAfter ?? null;
-    this.errno = options.errno ?? null;
+    this.connectFault = options.connectFault ?? null;
   }
 }
 

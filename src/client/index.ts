@@ -25,6 +25,7 @@ export type {
   BindingMoved,
   BindingRemoved,
 } from './change.js';
+export type { BackoffOptions } from './backoff.js';
 export { TapmapError } from './error.js';
 export type { FieldViolation, TapmapErrorCode, TapmapErrorOptions } from './error.js';
 export type { TapBindingFilterFields, TapBindingFilters } from './filter.js';

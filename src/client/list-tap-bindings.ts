@@ -82,7 +82,7 @@ async function collect(
   const answer = messages<ListTapBindingsResponse>(
     server,
     (client) => client.listTapBindings(request, new Metadata(), { deadline }),
-    signal,
+    { signal },
   );
   for await (const message of answer) {
     bindings.push(...message.bindings);

@@ -4,7 +4,7 @@ import type {
   WatchTapBindingsRequest,
   WatchTapBindingsResponse,
 } from '../gen/tapmap/v1/tap_binding_service.js';
-import { Backoff } from './backoff.js';
+import { Backoff, type BackoffOptions } from './backoff.js';
 import { callError } from './call-error.js';
 import { messages } from './channel.js';
 import type { TapmapError, TapmapErrorCode } from './error.js';
@@ -28,6 +28,10 @@ export interface WatchPolicy {
   readonly startTimeout: number;
   /** Whether to go on trying after there was a connection. */
   readonly reconnect: boolean;
+  /** How long to wait for the first message of a stream, milliseconds: it is sent at once. */
+  readonly answerTimeout: number;
+  /** Between tries. */
+  readonly backoff?: BackoffOptions | undefined;
   /** Ends the iteration. */
   readonly signal: AbortSignal;
 }
@@ -39,10 +43,11 @@ export interface WatchPolicy {
 export async function* watchMessages(
   server: Server,
   request: WatchTapBindingsRequest,
-  { persistent, startTimeout, reconnect, signal }: WatchPolicy,
+  policy: WatchPolicy,
 ): AsyncGenerator<WatchItem, void, undefined> {
+  const { persistent, startTimeout, reconnect, answerTimeout, signal } = policy;
   const deadline = Date.now() + startTimeout;
-  const backoff = new Backoff();
+  const backoff = new Backoff(policy.backoff);
   let { resumeToken } = request;
   let connected = false;
   let lost = false;
@@ -52,7 +57,11 @@ export async function* watchMessages(
     let error: TapmapError | null = null;
     try {
       const from = { ...request, resumeToken };
-      for await (const message of messages(server, (to) => to.watchTapBindings(from), signal)) {
+      const stream = messages(server, (client) => client.watchTapBindings(from), {
+        signal,
+        answerTimeout,
+      });
+      for await (const message of stream) {
         // What was read ahead is not told any more.
         if (ended()) return;
         if (lost) yield { kind: 'connected' };
@@ -87,16 +96,17 @@ const FINAL: ReadonlySet<TapmapErrorCode> = new Set([
   'INVALID_REQUEST',
   'PERMISSION_DENIED',
   'UNAUTHENTICATED',
+  'UNTRUSTED_SERVER',
   'NOT_TAPMAP',
 ]);
 
 /**
- * Whether the same call may succeed later. What stands in the way on this side, a certificate that
- * is just being renewed or a socket whose owner is not set yet, is no obstacle once it has worked.
+ * Whether the same call may succeed later. Once it has worked, what stands in the way of a connection
+ * may pass as well: a certificate is being renewed, a socket has no owner yet.
  */
-function mayPass({ code, errno }: TapmapError, connected: boolean): boolean {
-  const onThisSide = code === 'INVALID_OPTION' || errno !== null;
-  return !FINAL.has(code) || (onThisSide && connected);
+function mayPass({ code, connectFault }: TapmapError, connected: boolean): boolean {
+  const isLocal = code === 'INVALID_OPTION' || connectFault !== null;
+  return !FINAL.has(code) || (isLocal && connected);
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /** WatchTapBindings: the bindings of the host, and every change of them as it happens. */
 import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
 import { View, type WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
+import type { BackoffOptions } from './backoff.js';
 import { invalidOption } from './error.js';
 import { filtersOf, type TapBindingFilters } from './filter.js';
 import { Replay } from './replay.js';
@@ -25,6 +26,8 @@ export interface WatchTapBindingsOptions extends ServerOptions {
   readonly resume?: ResumePoint | undefined;
   /** How often to tell `progress` when there is nothing else, milliseconds. Default: 30,000. */
   readonly progressInterval?: number | undefined;
+  /** How long to wait between tries; the server may ask for longer. There is jitter in it. */
+  readonly backoff?: BackoffOptions | undefined;
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,6 +54,8 @@ export interface TapBindingWatch {
 export function watchTapBindings(options: WatchTapBindingsOptions = {}): TapBindingWatch {
   return new Watch(options);
 }
+
+const ANSWER_MS = 30_000;
 
 class Watch implements TapBindingWatch {
   readonly #ending = new AbortController();
@@ -96,6 +101,8 @@ class Watch implements TapBindingWatch {
         persistent: true,
         startTimeout: 0,
         reconnect: true,
+        answerTimeout: ANSWER_MS,
+        backoff: options.backoff,
         signal: this.#ending.signal,
       });
       for await (const item of items) {
