@@ -80,7 +80,7 @@ class TestServer {
     self.accessChanged = accessChanged;
     server.addService(tapBindingServiceDefinition, implementation);
     await new Promise<void>((resolve, reject) => {
-      server.bindAsync(self.#address, ServerCredentials.createInsecure(), (error) => {
+      server.bindAsync(self.address, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve();
         else reject(error);
       });
@@ -88,13 +88,13 @@ class TestServer {
     return self;
   }
 
-  get #address(): string {
+  get address(): string {
     return `unix://${this.#directory}/socket`;
   }
 
   /** A client with a connection of its own. */
   client(): TapBindingServiceClient {
-    const client = new TapBindingServiceClient(this.#address, credentials.createInsecure(), {
+    const client = new TapBindingServiceClient(this.address, credentials.createInsecure(), {
       'grpc.use_local_subchannel_pool': 1,
     });
     this.#clients.push(client);
