@@ -36,6 +36,8 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 const CODES: Partial<Record<status, TapmapErrorCode>> = {
+  // A proxy between the two gave the call up.
+  [status.CANCELLED]: 'UNAVAILABLE',
   [status.INVALID_ARGUMENT]: 'INVALID_REQUEST',
   [status.PERMISSION_DENIED]: 'PERMISSION_DENIED',
   [status.UNAUTHENTICATED]: 'UNAUTHENTICATED',

@@ -57,6 +57,7 @@ export async function listFrom(
   signal?: AbortSignal,
 ): Promise<TapBindingList> {
   const deadline = Date.now() + timeout;
+  let starting: TapmapError | null = null;
   while (true) {
     signal?.throwIfAborted();
     try {
@@ -64,7 +65,10 @@ export async function listFrom(
     } catch (failure) {
       signal?.throwIfAborted();
       const error = callError(failure, server.address);
+      // Why it took too long says more than that it did.
+      if (error.code === 'DEADLINE_EXCEEDED' && starting !== null) throw starting;
       const wait = startingDelay(error);
+      starting = error;
       if (wait === null || Date.now() + wait >= deadline) throw error;
       await delay(wait, undefined, { signal }).catch(() => undefined);
     }
