@@ -51,6 +51,18 @@ export class Line {
     return this.#sockets.size > 0;
   }
 
+  /** Whether nothing passes any more, and nothing ever will. */
+  isFrozen = false;
+
+  /** From now on nothing passes, and nobody is told. */
+  freeze(): void {
+    this.isFrozen = true;
+    for (const socket of this.#sockets) {
+      socket.unpipe();
+      socket.removeAllListeners('data').removeAllListeners('drain').pause();
+    }
+  }
+
   leadTo(address: string | null): void {
     this.target = address === null ? null : address.slice('unix://'.length);
   }
