@@ -20,6 +20,7 @@ import { cutShort, isInstalled, peers, runPeer } from './peers.js';
 import { Scanner } from './scan.js';
 import { Service } from './service.js';
 import { start } from './start.js';
+import { tenthStopped } from './stopped-watchers.js';
 import { storms } from './storms.js';
 import { untold } from './untold.js';
 import { BPF_SCAN, C_LOOP, judge, SCAN, table, type Row } from './verdict.js';
@@ -103,6 +104,7 @@ async function underLoad(
     for (const [what, measured] of [
       ['many watchers', manyWatchers],
       ['a stopped watcher', oneStopped],
+      ['many stopped watchers', tenthStopped],
       ['storms', storms],
     ] as const) {
       say(what);

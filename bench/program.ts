@@ -18,6 +18,10 @@ export class Program {
     this.#child.stdin.write(`${line}\n`);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** The next line of output. @throws Error when the program has ended */
   async answer(): Promise<string> {
     const line = await this.#lines.next();

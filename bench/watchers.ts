@@ -9,7 +9,7 @@ import type { WatchersReport } from './watchers-main.js';
 const MAIN = fileURLToPath(new URL('./watchers-main.ts', import.meta.url));
 /** Clients are not all in one process, nor each in its own. */
 const PER_PROCESS = 250;
-const PER_SECOND = 200;
+export const PER_SECOND = 200;
 
 export interface WatchersOptions {
   readonly service: Service;
@@ -59,7 +59,7 @@ export async function oneStopped(options: WatchersOptions): Promise<Figure[]> {
   ];
 }
 
-interface Followed {
+export interface Following {
   /** How old the oldest news was that any of them got, milliseconds. */
   readonly worst: number;
   /** Watchers that ended, got nothing, or did not get the last news within a second. */
@@ -70,10 +70,11 @@ interface Followed {
   readonly peak: number;
 }
 
-async function follow(
+/** Watchers that take everything in but the first `stopped`, while devices change. */
+export async function follow(
   { service, pid, devices, abort }: WatchersOptions,
   { watchers, stopped, seconds }: { watchers: number; stopped: number; seconds: number },
-): Promise<Followed> {
+): Promise<Following> {
   const server = service.pid('server');
   const programs: Program[] = [];
   for (let rest = watchers; rest > 0; rest -= PER_PROCESS) {
