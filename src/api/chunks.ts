@@ -3,8 +3,6 @@ import type { Limits } from './limits.js';
 
 export interface Chunk<Item> {
   readonly items: Item[];
-  /** Bytes, as the items' sizes have it. */
-  readonly size: number;
   /** No chunk follows. */
   readonly last: boolean;
 }
@@ -23,12 +21,12 @@ export function* chunks<Item>(
   for (const { item, size } of items) {
     const isFull = chunk.length >= limits.messageBindings || chunkSize + size > limits.messageBytes;
     if (isFull && chunk.length > 0) {
-      yield { items: chunk, size: chunkSize, last: false };
+      yield { items: chunk, last: false };
       chunk = [];
       chunkSize = 0;
     }
     chunk.push(item);
     chunkSize += size;
   }
-  if (chunk.length > 0 || always) yield { items: chunk, size: chunkSize, last: true };
+  if (chunk.length > 0 || always) yield { items: chunk, last: true };
 }

@@ -1,11 +1,8 @@
 /** ListTapBindings: all bindings of one revision, in bounded messages. */
 import type { Access } from '../access/policy.js';
 import type { TapBinding } from '../gen/tapmap/v1/tap_binding.js';
-import type {
-  ListSummary,
-  ListTapBindingsRequest,
-  ListTapBindingsResponse,
-} from '../gen/tapmap/v1/tap_binding_service.js';
+import type { ListSummary, ListTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
+import { ListTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { StoreSnapshot } from '../store/binding-store.js';
 import { bindingMessage } from './binding-message.js';
 import { chunks } from './chunks.js';
@@ -16,7 +13,6 @@ import { throwViolations } from './error.js';
 import type { BindingFilter } from './filter.js';
 import { parseFilters } from './filter.js';
 import { bindingSize } from './message-size.js';
-import type { Outgoing } from './response-stream.js';
 import { encodeResumeToken } from './resume-token.js';
 import type { View } from './view.js';
 import { parseView, visiblePart } from './view.js';
@@ -39,16 +35,17 @@ export function parseListRequest(request: ListTapBindingsRequest, access: Access
   return { matches, view: visiblePart(view, access), redacted, fresh: request.fresh };
 }
 
-/** The messages of the answer, made as they are asked for. The snapshot does not change meanwhile. */
+/** The encoded messages of the answer, made as they are asked for. The snapshot does not change meanwhile. */
 export function* listMessages(
   context: ServiceContext,
   snapshot: StoreSnapshot,
   plan: ListPlan,
-): Generator<Outgoing<ListTapBindingsResponse>> {
+): Generator<Buffer> {
   const selected = selectedBindings(context.node, snapshot, plan);
-  for (const { items, size, last } of chunks(selected, context.limits, true)) {
+  for (const { items, last } of chunks(selected, context.limits, true)) {
     const summary = last ? listSummary(snapshot, plan) : undefined;
-    yield { message: { bindings: items, summary }, size };
+    const message = ListTapBindingsResponse.encode({ bindings: items, summary });
+    yield Buffer.from(message.finish());
   }
 }
 

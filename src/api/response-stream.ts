@@ -1,18 +1,15 @@
-/** Sends the messages of one call no faster than the client takes them. */
+/**
+ * Sends the messages of one call no faster than the client takes them. They come encoded: what waits for a
+ * client that does not read takes many times the room as objects.
+ */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { ApiError, errorStatus } from './error.js';
 import type { Limits } from './limits.js';
 
-/** A message, and about how many bytes it takes when encoded. */
-export interface Outgoing<Response> {
-  readonly message: Response;
-  readonly size: number;
-}
-
 /** Where the messages come from. It is asked only when there is room for one more. */
-export interface ResponseSource<Response> {
+export interface ResponseSource {
   /** Null: none now. After `ended` is true: none any more. */
-  next(): Outgoing<Response> | null;
+  next(): Buffer | null;
   /** No more messages will come, and the call ends with status OK. */
   readonly ended: boolean;
 }
@@ -26,9 +23,7 @@ export interface ResponseStreamOptions {
 }
 
 /** The source of a list that is sent from its first message to its last. */
-export function sourceOf<Response>(
-  messages: Iterator<Outgoing<Response>>,
-): ResponseSource<Response> {
+export function sourceOf(messages: Iterator<Buffer>): ResponseSource {
   let ended = false;
   return {
     next: () => {
@@ -51,9 +46,9 @@ const UNREAD_MESSAGES = 16;
 /** What a message costs besides its bytes, so that many small ones count too. */
 const MESSAGE_OVERHEAD = 64;
 
-export class ResponseStream<Response> {
-  readonly #call: ServerWritableStream<unknown, Response>;
-  readonly #source: ResponseSource<Response>;
+export class ResponseStream {
+  readonly #call: ServerWritableStream<unknown, Buffer>;
+  readonly #source: ResponseSource;
   readonly #options: ResponseStreamOptions;
   #unreadMessages = 0;
   #unreadBytes = 0;
@@ -62,8 +57,8 @@ export class ResponseStream<Response> {
   #stallTimer: NodeJS.Timeout | null = null;
 
   constructor(
-    call: ServerWritableStream<unknown, Response>,
-    source: ResponseSource<Response>,
+    call: ServerWritableStream<unknown, Buffer>,
+    source: ResponseSource,
     options: ResponseStreamOptions,
   ) {
     this.#call = call;
@@ -79,9 +74,9 @@ export class ResponseStream<Response> {
   pump(): void {
     try {
       while (!this.#closed && this.#hasRoom()) {
-        const outgoing = this.#source.next();
-        if (outgoing === null) break;
-        this.#write(outgoing);
+        const message = this.#source.next();
+        if (message === null) break;
+        this.#write(message);
       }
       if (!this.#closed && this.#hasRoom() && this.#source.ended) {
         this.#close();
@@ -105,8 +100,8 @@ export class ResponseStream<Response> {
     );
   }
 
-  #write({ message, size }: Outgoing<Response>): void {
-    const bytes = size + MESSAGE_OVERHEAD;
+  #write(message: Buffer): void {
+    const bytes = message.length + MESSAGE_OVERHEAD;
     this.#unreadMessages++;
     this.#unreadBytes += bytes;
     this.#stallTimer ??= setTimeout(() => {
@@ -148,8 +143,8 @@ export class ResponseStream<Response> {
 }
 
 /** Ends `call` with the status of `error`, behind what is written already. */
-export function failCall<Response>(
-  call: ServerWritableStream<unknown, Response>,
+export function failCall(
+  call: ServerWritableStream<unknown, Buffer>,
   error: unknown,
   onInternalError: (error: unknown) => void,
 ): void {

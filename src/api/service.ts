@@ -1,11 +1,8 @@
 /** The service of tap_binding_service.proto, as grpc-js takes it. */
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
 import type {
   ListTapBindingsRequest,
-  ListTapBindingsResponse,
-  TapBindingServiceServer,
   WatchTapBindingsRequest,
-  WatchTapBindingsResponse,
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Peer } from '../access/peer.js';
 import { admit, type AccessControl } from './admission.js';
@@ -36,7 +33,7 @@ export interface TapBindingServiceOptions extends Omit<
 
 /** The service, and what it must be told. */
 export interface TapBindingApi {
-  readonly implementation: TapBindingServiceServer;
+  readonly implementation: TapBindingServiceHandlers;
   /** The access policy is another one now: watchers that it means are ended. */
   readonly accessChanged: () => void;
 }
@@ -47,8 +44,16 @@ interface Watching {
   readonly plan: WatchPlan;
 }
 
-type ListCall = ServerWritableStream<ListTapBindingsRequest, ListTapBindingsResponse>;
-type WatchCall = ServerWritableStream<WatchTapBindingsRequest, WatchTapBindingsResponse>;
+type ListCall = ServerWritableStream<ListTapBindingsRequest, Buffer>;
+type WatchCall = ServerWritableStream<WatchTapBindingsRequest, Buffer>;
+
+/** Answers encoded, see service-definition.ts. */
+// No interface: grpc-js takes what has an index signature.
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+type TapBindingServiceHandlers = {
+  readonly listTapBindings: handleServerStreamingCall<ListTapBindingsRequest, Buffer>;
+  readonly watchTapBindings: handleServerStreamingCall<WatchTapBindingsRequest, Buffer>;
+};
 
 const RETRY_MS = 1000;
 const RETRY_WATCH_MS = 10_000;

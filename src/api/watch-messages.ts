@@ -1,6 +1,6 @@
-/** The messages of a watch stream. */
-import type { Change, WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
-import type { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
+/** The messages of a watch stream, encoded. */
+import type { Change, SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
+import { WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { StoreSnapshot } from '../store/binding-store.js';
 import type { StoredCoverage } from '../store/coverage.js';
 import type { Sized } from './change-messages.js';
@@ -9,21 +9,14 @@ import { chunks } from './chunks.js';
 import type { ServiceContext } from './context.js';
 import { coverageMessage } from './coverage-message.js';
 import type { Selection } from './pending-changes.js';
-import type { Outgoing } from './response-stream.js';
 import type { ResumePoint } from './resume-token.js';
 import { encodeResumeToken } from './resume-token.js';
-
-export type WatchMessage = Outgoing<WatchTapBindingsResponse>;
 
 /** How far a watcher is, with the message that is made. */
 export interface Position extends ResumePoint {
   /** Milliseconds since the epoch. */
   readonly observedAt: number;
 }
-
-/** All but the bindings themselves: an epoch, a token, a coverage with 200 names of errors. */
-const ENVELOPE = 256;
-const COVERAGE = 8192;
 
 /** From `snapshot_begin` to `snapshot_end`, made as they are asked for. */
 export function* snapshotMessages(
@@ -32,15 +25,15 @@ export function* snapshotMessages(
   selection: Selection,
   redacted: boolean,
   reason: SnapshotReason,
-): Generator<WatchMessage> {
+): Generator<Buffer> {
   const position = { ...snapshot, redacted };
   yield message(position, { $case: 'snapshotBegin', value: { reason } }, 'inside');
   const added = snapshotChanges(context, snapshot, selection);
-  for (const { items, size, last } of chunks(added, context.limits, false)) {
-    yield message(position, changesEvent(items, !last), 'inside', size);
+  for (const { items, last } of chunks(added, context.limits, false)) {
+    yield message(position, changesEvent(items, !last), 'inside');
   }
   const coverage = coverageMessage(snapshot.coverage, selection.view);
-  yield message(position, { $case: 'coverage', value: coverage }, 'inside', COVERAGE);
+  yield message(position, { $case: 'coverage', value: coverage }, 'inside');
   yield message(position, { $case: 'snapshotEnd', value: {} }, 'resumable');
 }
 
@@ -49,9 +42,9 @@ export function* batchMessages(
   context: ServiceContext,
   changes: Iterable<Sized<Change>>,
   position: Position,
-): Generator<WatchMessage> {
-  for (const { items, size, last } of chunks(changes, context.limits, false)) {
-    yield message(position, changesEvent(items, !last), last ? 'resumable' : 'inside', size);
+): Generator<Buffer> {
+  for (const { items, last } of chunks(changes, context.limits, false)) {
+    yield message(position, changesEvent(items, !last), last ? 'resumable' : 'inside');
   }
 }
 
@@ -59,12 +52,12 @@ export function coverageChangedMessage(
   position: Position,
   coverage: StoredCoverage,
   { view }: Selection,
-): WatchMessage {
+): Buffer {
   const value = coverageMessage(coverage, view);
-  return message(position, { $case: 'coverage', value }, 'resumable', COVERAGE);
+  return message(position, { $case: 'coverage', value }, 'resumable');
 }
 
-export function progressMessage(position: Position): WatchMessage {
+export function progressMessage(position: Position): Buffer {
   return message(position, { $case: 'progress', value: {} }, 'resumable');
 }
 
@@ -86,14 +79,13 @@ function message(
   position: Position,
   event: WatchTapBindingsResponse['event'],
   place: 'resumable' | 'inside',
-  size = 0,
-): WatchMessage {
-  const response: WatchTapBindingsResponse = {
+): Buffer {
+  const response = WatchTapBindingsResponse.encode({
     epoch: position.epoch,
     revision: BigInt(position.revision),
     resumeToken: place === 'inside' ? '' : encodeResumeToken(position),
     observeTime: new Date(position.observedAt),
     event,
-  };
-  return { message: response, size: ENVELOPE + size };
+  });
+  return Buffer.from(response.finish());
 }

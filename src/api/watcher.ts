@@ -1,6 +1,5 @@
 /** One stream of WatchTapBindings, from its start to its end. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { WatchTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { StoreEvent } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
 import { changeMessages } from './change-messages.js';
@@ -9,7 +8,7 @@ import { PendingChanges } from './pending-changes.js';
 import type { ResponseSource } from './response-stream.js';
 import { ResponseStream } from './response-stream.js';
 import type { ResumePoint } from './resume-token.js';
-import type { Position, WatchMessage } from './watch-messages.js';
+import type { Position } from './watch-messages.js';
 import {
   batchMessages,
   coverageChangedMessage,
@@ -18,14 +17,14 @@ import {
 } from './watch-messages.js';
 import type { WatchPlan, WatchStart } from './watch-request.js';
 
-export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
+export class Watcher implements ResponseSource {
   readonly #context: ServiceContext;
   readonly #plan: WatchPlan;
-  readonly #stream: ResponseStream<WatchTapBindingsResponse>;
+  readonly #stream: ResponseStream;
   readonly #onClose: () => void;
   readonly #pending: PendingChanges;
   /** Messages that must follow one another: a snapshot, a batch, missed batches. */
-  #sequence: Iterator<WatchMessage> | null = null;
+  #sequence: Iterator<Buffer> | null = null;
   /** Where `#pending` begins. */
   #told: number;
   /** What is sent once `#sequence` is and nothing is pending. */
@@ -43,7 +42,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   /** `onClose` is called once, when the stream is over for whatever reason. */
   constructor(
     context: ServiceContext,
-    call: ServerWritableStream<unknown, WatchTapBindingsResponse>,
+    call: ServerWritableStream<unknown, Buffer>,
     plan: WatchPlan,
     onClose: () => void,
   ) {
@@ -96,7 +95,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     return this.#ended;
   }
 
-  next(): WatchMessage | null {
+  next(): Buffer | null {
     const message = this.#nextOfSequence() ?? this.#nextCoverage() ?? this.#nextProgress();
     if (message !== null) {
       this.#progressDue = false;
@@ -105,7 +104,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     return message;
   }
 
-  #nextOfSequence(): WatchMessage | null {
+  #nextOfSequence(): Buffer | null {
     while (true) {
       const result = this.#sequence?.next();
       if (result?.done === false) return result.value;
@@ -115,7 +114,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     }
   }
 
-  #pendingBatch(): Iterator<WatchMessage> {
+  #pendingBatch(): Iterator<Buffer> {
     const { limits, sharedMessages } = this.#context;
     const position = this.#position(this.#observedAt);
     const from = this.#told;
@@ -129,7 +128,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     return messages.values();
   }
 
-  #nextCoverage(): WatchMessage | null {
+  #nextCoverage(): Buffer | null {
     const { store } = this.#context;
     if (this.#coverageRevision === store.coverageRevision) return null;
     this.#coverageRevision = store.coverageRevision;
@@ -138,13 +137,13 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     return coverageChangedMessage(position, coverage, this.#plan.selection);
   }
 
-  #nextProgress(): WatchMessage | null {
+  #nextProgress(): Buffer | null {
     if (!this.#progressDue) return null;
     return progressMessage(this.#position(this.#context.store.observedAt));
   }
 
   /** Takes the state of this moment; only the messages themselves are made later. */
-  #firstMessages(start: WatchStart): Iterator<WatchMessage> {
+  #firstMessages(start: WatchStart): Iterator<Buffer> {
     const { store } = this.#context;
     switch (start.kind) {
       case 'snapshot': {
@@ -161,7 +160,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
   }
 
   /** Each missed revision as a batch of its own: they are known one by one, none is coalesced. */
-  *#resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Generator<WatchMessage> {
+  *#resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Generator<Buffer> {
     const seenAt = missed[0]?.previousObservedAt ?? this.#observedAt;
     const point = { ...from, redacted: this.#plan.redacted };
     yield progressMessage({ ...point, observedAt: seenAt });
@@ -172,10 +171,7 @@ export class Watcher implements ResponseSource<WatchTapBindingsResponse> {
     }
   }
 
-  #batch(
-    pending: PendingChanges,
-    position: Position,
-  ): Iterator<WatchMessage> & Iterable<WatchMessage> {
+  #batch(pending: PendingChanges, position: Position): Iterator<Buffer> & Iterable<Buffer> {
     const { selection } = this.#plan;
     const changes = changeMessages(pending.take(), selection, this.#context.node);
     return batchMessages(this.#context, changes, position);

@@ -4,7 +4,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PeerCall } from '../api/admission.js';
-import { tapBindingServiceDefinition } from '../api/shared-messages.js';
+import { tapBindingServiceDefinition } from '../api/service-definition.js';
 import { addReflection } from './reflection.js';
 
 /** Requests are filters; 1 MiB holds tens of thousands of them. */
@@ -14,7 +14,8 @@ const SEND_MAX = 64 * 1024 * 1024;
 /** Of one connection. */
 const STREAMS_MAX = 4096;
 const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
+// No client is cut off before the minute that the API gives it to take what was sent.
+const KEEPALIVE_TIMEOUT_MS = 60_000;
 
 /** Health is told of the whole server and of the service. */
 const HEALTH_NAMES = ['', 'tapmap.v1.TapBindingService'];

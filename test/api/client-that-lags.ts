@@ -4,13 +4,13 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { status as Code } from '@grpc/grpc-js';
 import type { ErrorStatus } from '../../src/api/error.js';
 
-export class ClientThatLags<Response> {
+export class ClientThatLags {
   /** Written so far, taken or not. */
-  readonly written: Response[] = [];
+  readonly written: Buffer[] = [];
   /** Status with which the call ended; null while it has not. */
   code: Code | null = null;
   details = '';
-  readonly call: ServerWritableStream<unknown, Response>;
+  readonly call: ServerWritableStream<unknown, Buffer>;
   readonly #untaken: (() => void)[] = [];
 
   constructor() {
@@ -21,14 +21,14 @@ export class ClientThatLags<Response> {
     });
     this.call = Object.assign(events, {
       cancelled: false,
-      write: (message: Response, taken: () => void) => {
+      write: (message: Buffer, taken: () => void) => {
         this.written.push(message);
         this.#untaken.push(taken);
       },
       end: () => {
         this.code = Code.OK;
       },
-    }) as unknown as ServerWritableStream<unknown, Response>;
+    }) as unknown as ServerWritableStream<unknown, Buffer>;
   }
 
   get untaken(): number {

@@ -8,7 +8,7 @@ import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { AccessControl } from '../../src/api/admission.js';
 import type { Limits } from '../../src/api/limits.js';
 import { tapBindingService } from '../../src/api/service.js';
-import { tapBindingServiceDefinition } from '../../src/api/shared-messages.js';
+import { tapBindingServiceDefinition } from '../../src/api/service-definition.js';
 import type { TapBinding } from '../../src/gen/tapmap/v1/tap_binding.js';
 import type {
   DeepPartial,

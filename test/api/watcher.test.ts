@@ -6,8 +6,10 @@ import { DEFAULT_LIMITS } from '../../src/api/limits.js';
 import { SharedMessages } from '../../src/api/shared-messages.js';
 import { parseWatchRequest, watchStart } from '../../src/api/watch-request.js';
 import { Watcher } from '../../src/api/watcher.js';
-import type { WatchTapBindingsResponse } from '../../src/gen/tapmap/v1/tap_binding_service.js';
-import { WatchTapBindingsRequest } from '../../src/gen/tapmap/v1/tap_binding_service.js';
+import {
+  WatchTapBindingsRequest,
+  WatchTapBindingsResponse,
+} from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { BindingStore } from '../../src/store/binding-store.js';
 import { binding, observed } from '../store/observations.js';
 import { ClientThatLags } from './client-that-lags.js';
@@ -20,7 +22,7 @@ function watch(t: TestContext, unreadBytes: number) {
   const clock = new Clock(t);
   const store = new BindingStore();
   store.apply(observed(1_000, []));
-  const client = new ClientThatLags<WatchTapBindingsResponse>();
+  const client = new ClientThatLags();
   const plan = parseWatchRequest(WatchTapBindingsRequest.fromPartial({}), {
     list: true,
     commandLines: true,
@@ -39,7 +41,8 @@ function watch(t: TestContext, unreadBytes: number) {
   };
   const watcher = new Watcher(context, client.call, plan, () => undefined);
   watcher.start(watchStart(plan, store));
-  const cases = () => client.written.map(({ event }) => event?.$case);
+  const cases = () =>
+    client.written.map((bytes) => WatchTapBindingsResponse.decode(bytes).event?.$case);
   return { clock, store, client, cases };
 }
 
