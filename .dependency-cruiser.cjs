@@ -13,7 +13,11 @@ const rooms = {
   documents: [],
   access: ['documents'],
   api: ['access', 'store', 'gen', 'model'],
-  server: ['api', 'access', 'documents', 'store', 'channel', 'address', 'gen', 'model'],
+  metrics: ['api', 'store', 'model'],
+  server: [
+    ...['metrics', 'api', 'access', 'store', 'channel'],
+    ...['documents', 'address', 'gen', 'model'],
+  ],
   supervise: [],
   client: ['address', 'gen'],
   cli: ['client', 'address', 'documents', 'gen'],
@@ -85,6 +89,12 @@ module.exports = {
         path: 'node_modules/',
         pathNot: 'node_modules/(@grpc/grpc-js|@bufbuild/protobuf|@types/node)/',
       },
+    },
+    {
+      name: 'prom-client-in-metrics-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/metrics/' },
+      to: { path: 'node_modules/prom-client' },
     },
     {
       name: 'no-subprocess-but-in-supervise',

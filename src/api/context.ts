@@ -1,5 +1,6 @@
 /** What all calls of the service share. */
 import type { BindingStore } from '../store/binding-store.js';
+import type { ServiceEvents } from './events.js';
 import type { FanOut } from './fan-out.js';
 import type { Limits } from './limits.js';
 import type { SharedMessages } from './shared-messages.js';
@@ -16,6 +17,7 @@ export interface ServiceContext {
   readonly limits: Limits;
   readonly fanOut: FanOut;
   readonly sharedMessages: SharedMessages;
+  readonly events: ServiceEvents;
   /** Takes errors that no client is told of. */
   readonly log: (error: unknown, method: string) => void;
 }

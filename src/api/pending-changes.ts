@@ -43,13 +43,18 @@ export class PendingChanges {
     return this.#entries.size;
   }
 
-  /** Takes in the changes of one revision. */
-  note(changes: readonly StoreChange[]): void {
-    for (const change of changes) this.#noteState(change);
+  /**
+   * Takes in the changes of one revision. Returns how many of them came on top of an earlier one of the same
+   * binding.
+   */
+  note(changes: readonly StoreChange[]): number {
+    let coalesced = 0;
+    for (const change of changes) if (this.#noteState(change)) coalesced++;
     for (const change of changes) {
       if (change.movedFrom !== null) this.#noteMove(change.name, change.movedFrom);
     }
     for (const { name } of changes) this.#dropIfNeverSeen(name);
+    return coalesced;
   }
 
   /** Hands all of it over: the watcher is about to be told. */
@@ -59,17 +64,17 @@ export class PendingChanges {
     return taken;
   }
 
-  #noteState(change: StoreChange): void {
+  #noteState(change: StoreChange): boolean {
     const { name, before, after } = change;
     let entry = this.#entries.get(name);
     if (entry === undefined) {
-      if (change.countersOnly && this.#selection.view === 'BASIC') return;
+      if (change.countersOnly && this.#selection.view === 'BASIC') return false;
       entry = { name, before, after, count: 0, movedFrom: null };
       this.#entries.set(name, entry);
     }
     entry.after = after;
     if (before === null) entry.movedFrom = null;
-    if (this.#isVisible(change)) entry.count++;
+    return this.#isVisible(change) && ++entry.count > 1;
   }
 
   /** Leads a move back through names that the watcher never heard of. */

@@ -4,12 +4,20 @@
  */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { ApiError, errorStatus } from './error.js';
+import type { StreamEnd } from './events.js';
 import type { Limits } from './limits.js';
+
+/** An encoded message. */
+export interface Outgoing {
+  readonly bytes: Buffer;
+  /** Of changes: when the oldest of them was observed, milliseconds since the epoch. Null: of none. */
+  readonly observedAt: number | null;
+}
 
 /** Where the messages come from. It is asked only when there is room for one more. */
 export interface ResponseSource {
   /** Null: none now. After `ended` is true: none any more. */
-  next(): Buffer | null;
+  next(): Outgoing | null;
   /** No more messages will come, and the call ends with status OK. */
   readonly ended: boolean;
 }
@@ -18,8 +26,10 @@ export interface ResponseStreamOptions {
   readonly limits: Pick<Limits, 'stallMs' | 'unreadBytes'>;
   /** Takes an error that the client is not told of. */
   readonly onInternalError: (error: unknown) => void;
-  /** The call is over, for whatever reason: release all that belongs to it. Called once. */
-  readonly onClose?: () => void;
+  /** The client's connection has taken a message. */
+  readonly onSent?: (observedAt: number | null) => void;
+  /** The call is over: release all that belongs to it. Called once. */
+  readonly onClose?: (end: StreamEnd) => void;
 }
 
 /** The source of a list that is sent from its first message to its last. */
@@ -28,7 +38,7 @@ export function sourceOf(messages: Iterator<Buffer>): ResponseSource {
   return {
     next: () => {
       const result = messages.next();
-      if (result.done !== true) return result.value;
+      if (result.done !== true) return { bytes: result.value, observedAt: null };
       ended = true;
       return null;
     },
@@ -50,7 +60,8 @@ export class ResponseStream {
   readonly #call: ServerWritableStream<unknown, Buffer>;
   readonly #source: ResponseSource;
   readonly #options: ResponseStreamOptions;
-  #unreadMessages = 0;
+  /** What was written and not taken, the oldest first. */
+  readonly #unread: Outgoing[] = [];
   #unreadBytes = 0;
   #closed = false;
   /** Runs while there is anything unread. */
@@ -66,20 +77,26 @@ export class ResponseStream {
     this.#options = options;
     // Comes for a cancelled call, a deadline, and a connection that is lost.
     call.on('cancelled', () => {
-      this.#close();
+      this.#close('CANCELLED');
     });
+  }
+
+  /** When the oldest change that the client has not taken was observed; null: none is on the way. */
+  get unreadSince(): number | null {
+    for (const { observedAt } of this.#unread) if (observedAt !== null) return observedAt;
+    return null;
   }
 
   /** Sends what the source has, as far as there is room. To be called whenever it has something. */
   pump(): void {
     try {
       while (!this.#closed && this.#hasRoom()) {
-        const message = this.#source.next();
-        if (message === null) break;
-        this.#write(message);
+        const outgoing = this.#source.next();
+        if (outgoing === null) break;
+        this.#write(outgoing);
       }
       if (!this.#closed && this.#hasRoom() && this.#source.ended) {
-        this.#close();
+        this.#close('ENDED');
         this.#call.end();
       }
     } catch (error) {
@@ -90,33 +107,35 @@ export class ResponseStream {
   /** Ends the call with the status of `error`, behind what is written already. */
   fail(error: unknown): void {
     if (this.#closed) return;
-    this.#close();
+    this.#close(error instanceof ApiError ? error.reason : 'INTERNAL');
     failCall(this.#call, error, this.#options.onInternalError);
   }
 
   #hasRoom(): boolean {
     return (
-      this.#unreadMessages < UNREAD_MESSAGES && this.#unreadBytes < this.#options.limits.unreadBytes
+      this.#unread.length < UNREAD_MESSAGES && this.#unreadBytes < this.#options.limits.unreadBytes
     );
   }
 
-  #write(message: Buffer): void {
-    const bytes = message.length + MESSAGE_OVERHEAD;
-    this.#unreadMessages++;
+  #write(outgoing: Outgoing): void {
+    const bytes = outgoing.bytes.length + MESSAGE_OVERHEAD;
+    this.#unread.push(outgoing);
     this.#unreadBytes += bytes;
     this.#stallTimer ??= setTimeout(() => {
       this.#stalled();
     }, this.#options.limits.stallMs);
-    this.#call.write(message, () => {
-      this.#unreadMessages--;
+    this.#call.write(outgoing.bytes, (error?: Error | null) => {
+      this.#unread.shift();
       this.#unreadBytes -= bytes;
+      // Also called when the connection is lost.
+      if (!error) this.#options.onSent?.(outgoing.observedAt);
       this.#taken();
     });
   }
 
   #taken(): void {
     if (this.#closed) return;
-    if (this.#unreadMessages > 0) {
+    if (this.#unread.length > 0) {
       this.#stallTimer?.refresh();
     } else {
       this.#stopStallTimer();
@@ -129,11 +148,11 @@ export class ResponseStream {
     this.fail(new ApiError('NOT_READING', `the client did not read for ${seconds} s`));
   }
 
-  #close(): void {
+  #close(end: StreamEnd): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopStallTimer();
-    this.#options.onClose?.();
+    this.#options.onClose?.(end);
   }
 
   #stopStallTimer(): void {

@@ -38,7 +38,7 @@ export interface TapBindingApi {
   readonly accessChanged: () => void;
 }
 
-interface Watching {
+interface OpenWatch {
   readonly watcher: Watcher;
   readonly peer: Peer;
   readonly plan: WatchPlan;
@@ -79,7 +79,7 @@ class TapBindingService {
   readonly #context: ServiceContext;
   readonly #draining: AbortSignal;
   readonly #access: AccessControl;
-  readonly #watchers = new Set<Watching>();
+  readonly #watchers = new Set<OpenWatch>();
   /** Lists that wait for a scan. */
   readonly #waiting = new Set<AbortController>();
 
@@ -110,8 +110,11 @@ class TapBindingService {
       if (plan.fresh) await this.#waitForScan(call);
       if (call.cancelled) return;
       const messages = listMessages(this.#context, this.#context.store.snapshot(), plan);
-      const { limits } = this.#context;
-      new ResponseStream(call, sourceOf(messages), { limits, onInternalError }).pump();
+      const { limits, events } = this.#context;
+      const onSent = (): void => {
+        events.sent('ListTapBindings', null);
+      };
+      new ResponseStream(call, sourceOf(messages), { limits, onInternalError, onSent }).pump();
     } catch (error) {
       if (!call.cancelled) failCall(call, error, onInternalError);
     }
@@ -153,7 +156,7 @@ class TapBindingService {
   }
 
   /** Throws ApiError when the stream must not go on as it is. */
-  #checkAccess({ peer, plan }: Watching): void {
+  #checkAccess({ peer, plan }: OpenWatch): void {
     const isRedacted = !admit(this.#access, peer).commandLines;
     if (isRedacted === plan.redacted || plan.selection.view === 'BASIC') return;
     const message = 'the access policy shows another part of each binding now: resume';

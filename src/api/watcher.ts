@@ -4,10 +4,12 @@ import type { StoreEvent } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
 import { changeMessages } from './change-messages.js';
 import type { ServiceContext } from './context.js';
+import type { StreamEnd, Watching } from './events.js';
 import { PendingChanges } from './pending-changes.js';
-import type { ResponseSource } from './response-stream.js';
+import type { Outgoing, ResponseSource } from './response-stream.js';
 import { ResponseStream } from './response-stream.js';
 import type { ResumePoint } from './resume-token.js';
+import { beginningOf } from './watch-beginning.js';
 import type { Position } from './watch-messages.js';
 import {
   batchMessages,
@@ -17,7 +19,7 @@ import {
 } from './watch-messages.js';
 import type { WatchPlan, WatchStart } from './watch-request.js';
 
-export class Watcher implements ResponseSource {
+export class Watcher implements ResponseSource, Watching {
   readonly #context: ServiceContext;
   readonly #plan: WatchPlan;
   readonly #stream: ResponseStream;
@@ -25,12 +27,16 @@ export class Watcher implements ResponseSource {
   readonly #pending: PendingChanges;
   /** Messages that must follow one another: a snapshot, a batch, missed batches. */
   #sequence: Iterator<Buffer> | null = null;
+  /** When the oldest change in `#sequence` was observed; null when it happened before the client watched. */
+  #sequenceSince: number | null = null;
   /** Where `#pending` begins. */
   #told: number;
   /** What is sent once `#sequence` is and nothing is pending. */
   #revision: number;
   #observedAt: number;
   #coverageRevision: number;
+  /** When the oldest pending change was observed; null: none is pending. */
+  #pendingSince: number | null = null;
   #progressDue = false;
   #progressTimer: NodeJS.Timeout | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -60,14 +66,18 @@ export class Watcher implements ResponseSource {
       onInternalError: (error) => {
         context.log(error, 'WatchTapBindings');
       },
-      onClose: () => {
-        this.#close();
+      onSent: (observedAt) => {
+        context.events.sent('WatchTapBindings', observedAt);
+      },
+      onClose: (end) => {
+        this.#close(end);
       },
     });
   }
 
   /** Begins to send. What the store is told from now on follows. */
   start(start: WatchStart): void {
+    this.#context.events.watchBegan(this, beginningOf(start));
     this.#sequence = this.#firstMessages(start);
     this.#unsubscribe = this.#context.store.subscribe((event) => {
       this.#note(event);
@@ -91,17 +101,23 @@ export class Watcher implements ResponseSource {
     this.#stream.pump();
   }
 
+  get behindSince(): number | null {
+    return this.#stream.unreadSince ?? this.#sequenceSince ?? this.#pendingSince;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
 
-  next(): Buffer | null {
-    const message = this.#nextOfSequence() ?? this.#nextCoverage() ?? this.#nextProgress();
-    if (message !== null) {
+  next(): Outgoing | null {
+    const outgoing =
+      told(this.#nextOfSequence(), this.#sequenceSince) ??
+      told(this.#nextCoverage() ?? this.#nextProgress(), null);
+    if (outgoing !== null) {
       this.#progressDue = false;
       this.#progressTimer?.refresh();
     }
-    return message;
+    return outgoing;
   }
 
   #nextOfSequence(): Buffer | null {
@@ -109,6 +125,7 @@ export class Watcher implements ResponseSource {
       const result = this.#sequence?.next();
       if (result?.done === false) return result.value;
       this.#sequence = null;
+      this.#sequenceSince = null;
       if (this.#pending.size === 0) return null;
       this.#sequence = this.#pendingBatch();
     }
@@ -119,6 +136,8 @@ export class Watcher implements ResponseSource {
     const position = this.#position(this.#observedAt);
     const from = this.#told;
     this.#told = this.#revision;
+    this.#sequenceSince = this.#pendingSince;
+    this.#pendingSince = null;
     // A larger one is made message by message, as there is room.
     if (this.#pending.size > limits.messageBindings) return this.#batch(this.#pending, position);
     const key = [from, this.#coverageRevision, this.#plan.selectionKey].join(' ');
@@ -180,7 +199,10 @@ export class Watcher implements ResponseSource {
   #note({ batch }: StoreEvent): void {
     try {
       if (batch !== null) {
-        this.#pending.note(batch.changes);
+        const coalesced = this.#pending.note(batch.changes);
+        if (coalesced > 0) this.#context.events.coalesced(coalesced);
+        if (this.#pending.size === 0) this.#pendingSince = null;
+        else this.#pendingSince ??= batch.observedAt;
         this.#revision = batch.revision;
         this.#observedAt = batch.observedAt;
       }
@@ -201,7 +223,8 @@ export class Watcher implements ResponseSource {
     };
   }
 
-  #close(): void {
+  #close(end: StreamEnd): void {
+    this.#context.events.watchEnded(this, end);
     this.#unsubscribe?.();
     this.#context.fanOut.cancel(this.#pump);
     if (this.#progressTimer !== null) clearTimeout(this.#progressTimer);
@@ -209,4 +232,8 @@ export class Watcher implements ResponseSource {
     this.#pending.take();
     this.#onClose();
   }
+}
+
+function told(bytes: Buffer | null, observedAt: number | null): Outgoing | null {
+  return bytes === null ? null : { bytes, observedAt };
 }

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { DENIED_DETAILS_MAX } from '../model/coverage.js';
+import type { Effort } from '../model/effort.js';
 import type { Observation } from '../model/observation.js';
 
 const uint32 = z.int().min(0).max(0xffff_ffff);
@@ -184,11 +185,20 @@ const observation: z.ZodType<Observation> = z.strictObject({
   coverage,
 });
 
+const looksEffort = z.strictObject({ count, processorTime: z.number().min(0) });
+
+const effort: z.ZodType<Effort> = z.strictObject({
+  processorTime: z.number().min(0),
+  residentBytes: count,
+  scans: looksEffort,
+  parts: looksEffort,
+});
+
 const scanId = z.int().min(1);
 
 const fromProbe = z.discriminatedUnion('type', [
   /** Sent every second, so that silence means a hang. */
-  z.strictObject({ type: z.literal('alive') }),
+  z.strictObject({ type: z.literal('alive'), effort }),
   /** One look at the host; `answers` are the ids of the `scan` requests that it answers. */
   z.strictObject({
     type: z.literal('observation'),

@@ -63,6 +63,10 @@ const groups = [
     group: 'General:',
     options: [
       new Option(
+        '--metrics-listen <address>',
+        'unix:///PATH or tcp://HOST:PORT: Prometheus metrics over HTTP, at /metrics (default: none)',
+      ),
+      new Option(
         '--config <file>',
         'YAML or JSON, a map: its keys are these flags, what repeats is a list; flags go first',
       ),

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { parseAddress } from '../address/address.js';
+import { parseAddress, type Address } from '../address/address.js';
 import { defaultAddress } from '../address/default.js';
 import { AddressError } from '../address/error.js';
 import { readDocument } from '../documents/document.js';
@@ -35,6 +35,7 @@ const settings = z.strictObject({
   finder: z.enum(FINDERS).optional(),
   'scan-budget': z.number().positive().max(100).optional(),
   'without-trigger': z.array(z.enum(TRIGGERS)).optional(),
+  'metrics-listen': z.string().optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
 });
 
@@ -51,6 +52,7 @@ export interface ServeSettings {
     readonly listen: readonly string[];
     readonly user: string | null;
     readonly logLevel: string;
+    readonly metricsListen: string | null;
     /** Clients find the first address by themselves. */
     readonly isDefaultAddress: boolean;
     readonly socket: {
@@ -88,8 +90,11 @@ export function serveSettings(
   };
   const logLevel = known['log-level'] ?? 'info';
   const listen = known.listen ?? [fallback(env, uid)];
-  const socketPaths = listen.flatMap((text) => {
-    const address = parsed(text);
+  const metricsListen = known['metrics-listen'] ?? null;
+  const socketPaths = [
+    ...listen.map((text) => parsed(text, '--listen ')),
+    ...(metricsListen === null ? [] : [parsed(metricsListen, '--metrics-listen ')]),
+  ].flatMap((address) => {
     return address.kind === 'unix' ? [address.path] : [];
   });
   const files = Object.fromEntries(
@@ -99,6 +104,7 @@ export function serveSettings(
     server: {
       listen,
       user: known.user ?? null,
+      metricsListen,
       logLevel,
       isDefaultAddress: listen[0] === defaultOrNull(env, uid),
       socket: {
@@ -157,8 +163,8 @@ function absolute(given: Settings, directory: string): Settings {
   return result;
 }
 
-function parsed(text: string): ReturnType<typeof parseAddress> {
-  return usage(() => parseAddress(text), '--listen ');
+function parsed(text: string, flag: string): Address {
+  return usage(() => parseAddress(text), flag);
 }
 
 function fallback(env: Readonly<Record<string, string | undefined>>, uid: number): string {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { GrowingScope, type Scope } from '../inspect/scope.js';
+import type { LooksEffort } from '../model/effort.js';
 import type { Changes } from './trigger.js';
 
 /**
@@ -78,6 +79,8 @@ export class LookLoop implements Changes {
   #uneasyUntil = 0;
   /** What this process had used before the scan that was made last. */
   #beforeScan = process.cpuUsage();
+  readonly #scans = { count: 0, processorTime: 0 };
+  readonly #parts = { count: 0, processorTime: 0 };
   #wake: AbortController | null = null;
 
   constructor(
@@ -156,6 +159,7 @@ export class LookLoop implements Changes {
       this.#pending = new GrowingScope();
       this.#scanWanted = false;
       await this.looks.scan(answers);
+      spend(this.#scans, costSince(this.#beforeScan));
       const took = performance.now() - began;
       // At least as long a rest as the work took: on a host so large that a scan takes longer than
       // the interval, half of one core is enough.
@@ -169,8 +173,12 @@ export class LookLoop implements Changes {
    * tells is found by scans, as often as the budget allows.
    */
   get scanInterval(): number {
-    const { user, system } = process.cpuUsage(this.#beforeScan);
-    return this.intervalAfter((user + system) / 1000);
+    return this.intervalAfter(costSince(this.#beforeScan));
+  }
+
+  /** What looks have taken since the first. */
+  get effort(): { readonly scans: LooksEffort; readonly parts: LooksEffort } {
+    return { scans: { ...this.#scans }, parts: { ...this.#parts } };
   }
 
   /** `cost` is what a scan took of all cores together, milliseconds. */
@@ -192,8 +200,9 @@ export class LookLoop implements Changes {
       } else {
         const before = process.cpuUsage();
         await this.#lookAtPart();
-        const { user, system } = process.cpuUsage(before);
-        const rest = this.#allowance.spend((user + system) / 1000);
+        const cost = costSince(before);
+        spend(this.#parts, cost);
+        const rest = this.#allowance.spend(cost);
         if (rest > 0) await delay(rest);
       }
     }
@@ -225,4 +234,15 @@ export class LookLoop implements Changes {
       this.#wake = null;
     }
   }
+}
+
+/** Processor time of all cores together, milliseconds. */
+function costSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+function spend(effort: { count: number; processorTime: number }, cost: number): void {
+  effort.count++;
+  effort.processorTime += cost;
 }

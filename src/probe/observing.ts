@@ -10,6 +10,7 @@ import type { Scope } from '../inspect/scope.js';
 import type { TriggerName } from '../live/trigger-kinds.js';
 import { Triggers } from '../live/triggers.js';
 import type { Coverage } from '../model/coverage.js';
+import type { Effort } from '../model/effort.js';
 import type { Observation } from '../model/observation.js';
 import { Difference } from './difference.js';
 
@@ -63,6 +64,13 @@ export class Observing {
   /** A scan that begins from now on answers this request. */
   ask(id: number): void {
     this.#loop.ask(id);
+  }
+
+  /** Of this process, which is all there is of the probe. */
+  get effort(): Effort {
+    const { user, system } = process.cpuUsage();
+    const residentBytes = process.memoryUsage.rss();
+    return { processorTime: (user + system) / 1000, residentBytes, ...this.#loop.effort };
   }
 
   /** Ends only by an error. */

@@ -60,7 +60,7 @@ export async function runProbe(json: string): Promise<number> {
 
     const begin = () => {
       setInterval(() => {
-        channel.send({ type: 'alive' }).catch(fail);
+        channel.send({ type: 'alive', effort: started.effort }).catch(fail);
       }, ALIVE);
       started.run().catch(fail);
     };

@@ -30,6 +30,8 @@ const schema = z.strictObject({
   withoutClientCertificates: z.boolean(),
   /** Watch streams at once. */
   maxWatchers: z.int().min(1),
+  /** Address as text; null: no metrics. */
+  metricsListen: z.string().nullable().default(null),
   /** Whether clients find the first address by themselves. */
   isDefaultAddress: z.boolean(),
   /** How long a probe that has spoken may be silent. */
@@ -38,8 +40,9 @@ const schema = z.strictObject({
   drainGrace: milliseconds.default(5000),
 });
 
-export interface Config extends Omit<z.infer<typeof schema>, 'listen'> {
+export interface Config extends Omit<z.infer<typeof schema>, 'listen' | 'metricsListen'> {
   readonly listen: readonly Address[];
+  readonly metricsListen: Address | null;
 }
 
 /** Throws ServerError CONFIG or ADDRESS. */
@@ -56,12 +59,17 @@ export function parseConfig(json: string): Config {
     const field = issue?.path.join('.') ?? '';
     throw new ServerError('CONFIG', `configuration: ${field}: ${issue?.message ?? ''}`);
   }
-  const config = { ...result.data, listen: result.data.listen.map(listenAddress) };
+  const { listen, metricsListen } = result.data;
+  const config = {
+    ...result.data,
+    listen: listen.map(addressOf),
+    metricsListen: metricsListen === null ? null : addressOf(metricsListen),
+  };
   checkTls(config);
   return config;
 }
 
-function listenAddress(text: string): Address {
+function addressOf(text: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { encodeFrame, FrameReader } from '../channel/frame.js';
 import { ChannelError, parseFromProbe, type FromServer } from '../channel/message.js';
+import type { Effort } from '../model/effort.js';
 import type { Observation } from '../model/observation.js';
 import { StoreError } from '../store/error.js';
 
@@ -12,6 +13,8 @@ export interface ProbeSilence {
 }
 
 export interface ProbeEvents {
+  /** Each second. */
+  readonly alive: (effort: Effort) => void;
   /** Throws StoreError for one that cannot be applied. */
   readonly observation: (observation: Observation, answers: readonly number[]) => void;
   /** At most once, and nothing after it. `reason` is a clause for people: `the probe` ... */
@@ -82,7 +85,10 @@ export class ProbeChannel {
 
   #understand(json: string): void {
     const message = parseFromProbe(json);
-    if (message.type === 'alive') return;
+    if (message.type === 'alive') {
+      this.#events.alive(message.effort);
+      return;
+    }
     const { observation, answers } = message;
     // What a partial one differs from was known to another probe.
     if (!this.#observed && !observation.full) {

@@ -1,9 +1,21 @@
 /** From one probe after the other into the store. */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Effort } from '../model/effort.js';
+import type { Observation } from '../model/observation.js';
 import type { BindingStore } from '../store/binding-store.js';
 import { ProbeChannel, type ProbeSilence } from './probe-channel.js';
 import { ScanRequests } from './scan-requests.js';
+
+/** What comes of probes, for whoever counts it. */
+export interface ProbeFigures {
+  /** There is a new probe. */
+  adopted(): void;
+  /** It observed something; `asked`: because somebody asked for a scan. */
+  observed(observation: Observation, asked: boolean): void;
+  /** What the probe of now has used. */
+  used(effort: Effort): void;
+}
 
 export interface ProbeFeedEvents {
   /** The first observation of that probe has been applied. */
@@ -17,13 +29,21 @@ export class ProbeFeed {
   readonly #silence: ProbeSilence;
   readonly #log: Logger;
   readonly #events: ProbeFeedEvents;
+  readonly #figures: ProbeFigures | null;
   readonly #requests = new ScanRequests();
   #channel: ProbeChannel | null = null;
   /** Why there is no first observation, as far as known. */
   #trouble: string | null = null;
 
-  constructor(store: BindingStore, silence: ProbeSilence, log: Logger, events: ProbeFeedEvents) {
+  constructor(
+    store: BindingStore,
+    silence: ProbeSilence,
+    log: Logger,
+    events: ProbeFeedEvents,
+    figures: ProbeFigures | null,
+  ) {
     this.#store = store;
+    this.#figures = figures;
     this.#silence = silence;
     this.#log = log;
     this.#events = events;
@@ -37,10 +57,15 @@ export class ProbeFeed {
   /** Takes a new probe's stream, and drops the one before. */
   adopt(probe: number, socket: Socket): void {
     this.#drop('was replaced');
+    this.#figures?.adopted();
     let healthy = false;
     const channel = new ProbeChannel(socket, this.#silence, {
+      alive: (effort) => {
+        this.#figures?.used(effort);
+      },
       observation: (observation, answers) => {
         this.#store.apply(observation);
+        this.#figures?.observed(observation, answers.length > 0);
         this.#requests.answered(answers);
         if (healthy) return;
         healthy = true;

@@ -1,9 +1,12 @@
 /** The server process, from its configuration to its exit code. */
 import { hostname } from 'node:os';
 import { destination, pino, type Logger } from 'pino';
+import { BindingStore } from '../store/binding-store.js';
 import { parseConfig, type Config } from './config.js';
 import { ServerError } from './error.js';
+import type { Listener } from './listener.js';
 import { listenAll } from './listeners.js';
+import { MetricsEndpoint } from './metrics-endpoint.js';
 import { giveUpRoot } from './privileges.js';
 import { Serving } from './serving.js';
 import { socketOwner } from './socket-owner.js';
@@ -45,22 +48,27 @@ export async function runServer(json: string): Promise<number> {
 async function start(config: Config, link: SupervisorLink, log: Logger): Promise<Serving> {
   const user = userToBecome(config.user, process.getuid?.() ?? 0);
   // All code is loaded and at work before root is given up: the user may not be able to read it.
+  const { metricsListen } = config;
   const files = config.files.length === 0 ? {} : await link.firstFiles();
-  const serving = new Serving({ config, link, log, node: hostname(), files });
-  const listeners = await listenAll(config.listen, {
-    owner: socketOwner(config.socket),
-    speaksTls: config.files.includes('tls-certificate'),
-  });
+  const owner = socketOwner(config.socket);
+  const store = new BindingStore();
+  const endpoint =
+    metricsListen === null ? null : await MetricsEndpoint.bind(metricsListen, owner, store, log);
+  let listeners: readonly Listener[] = [];
   try {
+    const serving = new Serving({ config, files, store, endpoint, link, log, node: hostname() });
+    const speaksTls = config.files.includes('tls-certificate');
+    listeners = await listenAll(config.listen, { owner, speaksTls });
     if (user !== null) giveUpRoot(user);
     else if (process.getuid?.() === 0) log.warn('the server keeps the rights of root');
+    link.onFiles((changed) => {
+      serving.takeFiles(changed);
+    });
+    serving.open(listeners);
+    return serving;
   } catch (error) {
     for (const listener of listeners) listener.withdraw();
+    endpoint?.withdraw();
     throw error;
   }
-  link.onFiles((changed) => {
-    serving.takeFiles(changed);
-  });
-  serving.open(listeners);
-  return serving;
 }

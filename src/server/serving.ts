@@ -1,8 +1,11 @@
 /** Store, probe and gRPC put together: what the server does between start and end. */
+import { status } from '@grpc/grpc-js';
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
+import { formatAddress } from '../address/address.js';
+import { NO_EVENTS, type Method } from '../api/events.js';
 import { tapBindingService } from '../api/service.js';
-import { BindingStore } from '../store/binding-store.js';
+import type { BindingStore } from '../store/binding-store.js';
 import { AccessGate } from './access-gate.js';
 import { announcement } from './announcement.js';
 import { CallCount } from './call-count.js';
@@ -13,6 +16,7 @@ import { ServerError } from './error.js';
 import { policyOf, tlsFilesOf, type GivenFiles } from './given-files.js';
 import { GrpcServer } from './grpc-server.js';
 import type { Listener } from './listener.js';
+import type { MetricsEndpoint } from './metrics-endpoint.js';
 import { ProbeFeed } from './probe-feed.js';
 import type { SupervisorLink } from './supervisor-link.js';
 
@@ -27,6 +31,9 @@ const CLOSE_MS = 500;
 
 export interface ServingOptions {
   readonly config: Config;
+  readonly store: BindingStore;
+  /** Bound already; null: nobody counts. */
+  readonly endpoint: MetricsEndpoint | null;
   readonly link: SupervisorLink;
   readonly log: Logger;
   /** Host name. */
@@ -49,18 +56,19 @@ export class Serving {
   /** Throws ServerError FILE. */
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { config, link, log, node, files } = options;
-    const store = new BindingStore();
+    const { config, store, endpoint, link, log, node, files } = options;
+    const metrics = endpoint?.metrics ?? null;
     const next = config.probeSilence;
-    this.#feed = new ProbeFeed(store, { first: next * FIRST_SILENCE, next }, log, {
-      healthy: (probe) => {
-        link.report({ type: 'probe_healthy', probe });
-        this.#ready();
-      },
-      failed: (probe, reason) => {
-        link.report({ type: 'probe_failed', probe, reason });
-      },
-    });
+    const silence = { first: next * FIRST_SILENCE, next };
+    const healthy = (probe: number): void => {
+      link.report({ type: 'probe_healthy', probe });
+      this.#ready();
+    };
+    const failed = (probe: number, reason: string): void => {
+      link.report({ type: 'probe_failed', probe, reason });
+    };
+    const figures = metrics?.probe ?? null;
+    this.#feed = new ProbeFeed(store, silence, log, { healthy, failed }, figures);
     const peers = new ConnectionPeers();
     this.#access = new AccessGate(peers, policyOf(files), log);
     const { implementation, accessChanged } = tapBindingService({
@@ -70,15 +78,20 @@ export class Serving {
       limits: { watchers: config.maxWatchers },
       scanNow: (signal) => this.#feed.scanNow(signal),
       lifecycle: { draining: this.#draining.signal },
+      events: metrics?.service ?? NO_EVENTS,
       log: (error, method) => {
         log.error({ err: error, method }, 'call failed');
       },
     });
     this.#accessChanged = accessChanged;
+    const ended = (method: Method) => (code: status) => {
+      metrics?.service.called(method, status[code]);
+    };
+    const { listTapBindings, watchTapBindings } = implementation;
     this.#grpc = new GrpcServer(
       {
-        listTapBindings: this.#calls.counted(implementation.listTapBindings),
-        watchTapBindings: this.#calls.counted(implementation.watchTapBindings),
+        listTapBindings: this.#calls.counted(listTapBindings, ended('ListTapBindings')),
+        watchTapBindings: this.#calls.counted(watchTapBindings, ended('WatchTapBindings')),
       },
       (call) => this.#access.mayReflect(call),
     );
@@ -87,15 +100,19 @@ export class Serving {
 
   /** Answers on these, which are bound already. */
   open(listeners: readonly Listener[]): void {
-    const { link, log } = this.#options;
+    const { link, log, endpoint } = this.#options;
     this.#listeners = listeners;
     link.onProbe((probe, channel) => {
       this.#feed.adopt(probe, channel);
     });
     for (const listener of listeners) this.#entrance.open(listener);
-    const sockets = listeners.flatMap(({ file }) => (file === null ? [] : [file]));
+    endpoint?.open();
+    const bound = [...listeners, ...(endpoint === null ? [] : [endpoint])];
+    const sockets = bound.flatMap(({ file }) => (file === null ? [] : [file]));
     link.report({ type: 'listening', sockets });
-    log.info({ addresses: listeners.map(({ address }) => address) }, 'listening');
+    const addresses = listeners.map(({ address }) => formatAddress(address));
+    const metrics = endpoint === null ? null : formatAddress(endpoint.address);
+    log.info({ addresses, metrics }, 'listening');
     this.#announceTimer = setTimeout(() => {
       this.#announce(this.#feed.trouble ?? 'the probe has not spoken');
     }, ANNOUNCE_MS);
@@ -130,6 +147,7 @@ export class Serving {
     for (const listener of this.#listeners) listener.close();
     await this.#grpc.shutdown(CLOSE_MS);
     this.#feed.close();
+    this.#options.endpoint?.close();
   }
 
   #ready(): void {

@@ -121,6 +121,11 @@ export class BindingStore {
     if (coverageChanged) this.#tell({ batch: null, coverageChanged });
   }
 
+  /** What there is now, in no order, to be read at once. */
+  get records(): Iterable<StoredBinding> {
+    return this.#records.values();
+  }
+
   /** The current state. Cheap when nothing changed since the last call. */
   snapshot(): StoreSnapshot {
     const { epoch, coverage } = this;

@@ -79,7 +79,7 @@ test('a client that takes a little each minute is not ended', (t) => {
 test('a client that has taken all there is may be silent for ever', (t) => {
   const clock = new Clock(t);
   const client = new ClientThatLags();
-  const messages = [Buffer.alloc(1)];
+  const messages = [{ bytes: Buffer.alloc(1), observedAt: null }];
   const source = { next: () => messages.pop() ?? null, ended: false };
   const limits = { stallMs: MINUTE, unreadBytes: 1_000 };
   const stream = new ResponseStream(client.call, source, {

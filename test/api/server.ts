@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import type { ServiceError } from '@grpc/grpc-js';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { AccessControl } from '../../src/api/admission.js';
+import { NO_EVENTS, type ServiceEvents } from '../../src/api/events.js';
 import type { Limits } from '../../src/api/limits.js';
 import { tapBindingService } from '../../src/api/service.js';
 import { tapBindingServiceDefinition } from '../../src/api/service-definition.js';
@@ -32,6 +33,7 @@ export interface ServerOptions {
   readonly scanNow?: (signal: AbortSignal) => Promise<void>;
   /** Without it every client may everything. */
   readonly access?: AccessControl;
+  readonly events?: ServiceEvents;
 }
 
 const EVERYBODY: AccessControl = {
@@ -75,6 +77,7 @@ class TestServer {
       access: options.access ?? EVERYBODY,
       lifecycle: { draining: self.draining.signal },
       limits: options.limits ?? {},
+      events: options.events ?? NO_EVENTS,
       log: (error) => self.logged.push(error),
     });
     self.accessChanged = accessChanged;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { NO_EVENTS } from '../../src/api/events.js';
 import { FanOut } from '../../src/api/fan-out.js';
 import { DEFAULT_LIMITS } from '../../src/api/limits.js';
 import { SharedMessages } from '../../src/api/shared-messages.js';
@@ -35,6 +36,7 @@ function watch(t: TestContext, unreadBytes: number) {
     limits: { ...DEFAULT_LIMITS, unreadBytes },
     fanOut: new FanOut(),
     sharedMessages: new SharedMessages(),
+    events: NO_EVENTS,
     log: (error: unknown) => {
       throw error;
     },

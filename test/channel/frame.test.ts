@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeFrame, FRAME_MAX, FrameReader } from '../../src/channel/frame.js';
 import { ChannelError, parseFromProbe, parseFromServer } from '../../src/channel/message.js';
-import { observation } from '../server/observation.js';
+import { EFFORT, observation } from '../server/observation.js';
 
 describe('frames', () => {
   it('are the same messages, wherever the stream is cut', () => {
@@ -65,7 +65,8 @@ describe('messages', () => {
 
   it('that fit are taken as they are', () => {
     assert.deepEqual(parseFromProbe(JSON.stringify(told)), told);
-    assert.deepEqual(parseFromProbe('{"type":"alive"}'), { type: 'alive' });
+    const alive = { type: 'alive', effort: EFFORT };
+    assert.deepEqual(parseFromProbe(JSON.stringify(alive)), alive);
     assert.deepEqual(parseFromServer('{"type":"begin"}'), { type: 'begin' });
     assert.deepEqual(parseFromServer('{"type":"scan","id":7}'), { type: 'scan', id: 7 });
   });

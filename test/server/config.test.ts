@@ -29,6 +29,7 @@ describe('the configuration of the server', () => {
         { kind: 'tcp', host: '127.0.0.1', port: 0 },
       ],
       probeSilence: 5000,
+      metricsListen: null,
       drainGrace: 5000,
     });
   });

@@ -1,6 +1,7 @@
 // Observations as a probe would make them.
 import type { Binding } from '../../src/model/binding.js';
 import { resourceName, type Netns } from '../../src/model/device.js';
+import type { Effort } from '../../src/model/effort.js';
 import type { Observation } from '../../src/model/observation.js';
 
 const netns: Netns = {
@@ -43,6 +44,13 @@ function unheld(name: string): Binding {
     queues: { attached: 0, disabled: 0, found: 0 },
   };
 }
+
+export const EFFORT: Effort = {
+  processorTime: 1500,
+  residentBytes: 64_000_000,
+  scans: { count: 3, processorTime: 600.5 },
+  parts: { count: 20, processorTime: 40.25 },
+};
 
 /** A full observation of unheld devices. */
 export function observation(names: readonly string[], observedAt = 1_700_000_000_000): Observation {

@@ -7,7 +7,7 @@ import type { Observation } from '../../src/model/observation.js';
 import { ProbeChannel } from '../../src/server/probe-channel.js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { until } from '../stage/until.js';
-import { observation } from './observation.js';
+import { EFFORT, observation } from './observation.js';
 
 describe('the stream from a probe', () => {
   const checkLeaks = watchForLeaks();
@@ -43,6 +43,7 @@ describe('the stream from a probe', () => {
     });
     client.on('error', () => undefined);
     channel = new ProbeChannel(socket, silence, {
+      alive: () => undefined,
       observation: (found, answers) => observations.push({ observation: found, answers }),
       failed: (reason) => failures.push(reason),
     });
@@ -64,7 +65,7 @@ describe('the stream from a probe', () => {
   });
 
   it('carries observations in order, and what they answer', async () => {
-    send({ type: 'alive' });
+    send({ type: 'alive', effort: EFFORT });
     send({ type: 'observation', observation: observation(['tap0']), answers: [] });
     const partial = { ...observation([]), full: false };
     send({ type: 'observation', observation: partial, answers: [4, 5] });
@@ -75,7 +76,7 @@ describe('the stream from a probe', () => {
   });
 
   it('fails when it ends, whole or in the middle of a frame, and only once', async () => {
-    const frame = encodeFrame({ type: 'alive' });
+    const frame = encodeFrame({ type: 'alive', effort: EFFORT });
     probe.write(frame.subarray(0, frame.length - 1));
     probe.destroy();
     assert.equal(await failure(), 'ended');
@@ -121,7 +122,7 @@ describe('the stream from a probe', () => {
     await failure();
     failures = [];
     probe = await open({ first: 60_000, next: 200 });
-    send({ type: 'alive' });
+    send({ type: 'alive', effort: EFFORT });
     assert.equal(await failure(), 'was silent for 0.2 s');
   });
 

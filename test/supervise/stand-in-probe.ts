@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { encodeFrame, FrameReader } from '../../src/channel/frame.js';
 import { parseFromServer } from '../../src/channel/message.js';
-import { observation } from '../server/observation.js';
+import { EFFORT, observation } from '../server/observation.js';
 import type { Script } from './script.js';
 
 process.title = 'tapmap probe';
@@ -51,7 +51,7 @@ function begin(): void {
       return;
     case 'normal':
       observe([]);
-      setInterval(() => channel.write(encodeFrame({ type: 'alive' })), 1000);
+      setInterval(() => channel.write(encodeFrame({ type: 'alive', effort: EFFORT })), 1000);
       setInterval(() => {
         if (JSON.stringify(script().devices) !== told) observe([]);
       }, 10);
