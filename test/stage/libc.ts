@@ -15,6 +15,9 @@ const ifreqData = koffi.struct('ifreq_data', {
 });
 const ioctlIfreq = libc.func('ioctl', 'int', ['int', 'unsigned long', koffi.pointer(ifreqData)]);
 const socketCall = libc.func('int socket(int domain, int type, int protocol)');
+const getsockoptCall = libc.func(
+  'int getsockopt(int fd, int level, int name, void *value, void *length)',
+);
 const setnsCall = libc.func('int setns(int fd, int nstype)');
 const fcntlNumber = libc.func('int fcntl(int fd, int command, intptr_t argument)');
 const execvCall = libc.func('int execv(const char *path, const char **argv)');
@@ -74,6 +77,17 @@ const SOCK_DGRAM_CLOEXEC = 0o2000002;
 /** socket(2): a datagram socket, for ioctls on devices of this thread's netns. */
 export function socket(): number {
   return checked('socket', socketCall(AF_INET, SOCK_DGRAM_CLOEXEC, 0));
+}
+
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
+
+/** SO_NETNS_COOKIE of the network namespace that the socket `fd` belongs to. */
+export function netnsCookie(fd: number): bigint {
+  const [value, length] = [Buffer.alloc(8), Buffer.alloc(4)];
+  length.writeUInt32LE(value.length);
+  checked('getsockopt', getsockoptCall(fd, SOL_SOCKET, SO_NETNS_COOKIE, value, length));
+  return value.readBigUInt64LE();
 }
 
 const CLONE_NEWNET = 0x40000000;

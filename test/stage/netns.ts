@@ -1,7 +1,7 @@
 // Network namespaces made with iproute2 and util-linux, as people make them.
 import { closeSync, openSync, statSync } from 'node:fs';
 import { run } from './command.js';
-import { setnsNet } from './libc.js';
+import { netnsCookie, setnsNet, socket } from './libc.js';
 
 /** The netns that this process lives in. */
 export const OWN_NETNS = '/proc/self/ns/net';
@@ -61,6 +61,16 @@ export class Netns {
     // `ip link set DEV netns` takes a name of /run/netns or a pid; both are in the path.
     const target = /^\/proc\/(\d+)\//.exec(to.path)?.[1] ?? to.path.replace(/^.*\//, '');
     this.ip('link', 'set', device, 'netns', target, 'name', name);
+  }
+
+  /** Never another namespace's, see SO_NETNS_COOKIE of socket(7). */
+  cookie(): bigint {
+    const fd = this.within(socket);
+    try {
+      return netnsCookie(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   ifindex(device: string): number {
