@@ -46,8 +46,8 @@ export const CLIENTS = [
   {
     language: 'rust',
     needs: [
-      { command: ['cargo', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 88] },
-      { command: ['rustc', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 88] },
+      { command: ['cargo', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 85] },
+      { command: ['rustc', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 85] },
     ],
     build: [['cargo', 'build', '--locked', '--quiet']],
     run: [inside('rust', 'target', 'debug', 'tapmap-client')],
