@@ -153,7 +153,7 @@ describe('the access policy of a unix socket', { skip: notRoot }, () => {
       redacted: [],
     });
     stranger.close();
-    assert.match(serve.stderr, /"uid":1235.*refused by the access policy/);
+    await until('it is logged', () => /"uid":1235.*refused by the access/.test(serve.stderr));
   });
 
   it('is read again when its file changes, and ends the watchers that it means', async () => {
