@@ -4,10 +4,11 @@ import { compileGlob, GlobSyntaxError } from './glob.js';
 /** Takes a violation of the field at `path` inside the filter. */
 export type Violate = (path: string, description: string) => void;
 
-/** A matcher for the glob; of one that does not parse, a matcher that is never used. */
+/** A matcher for the glob, and for what is that very text; of one that does not parse, a matcher that is never used. */
 export function parseGlob(path: string, glob: string, violate: Violate): (text: string) => boolean {
   try {
-    return compileGlob(glob);
+    const matches = compileGlob(glob);
+    return (text) => text === glob || matches(text);
   } catch (error) {
     if (!(error instanceof GlobSyntaxError)) throw error;
     violate(path, `is a glob that ${error.message}`);

@@ -58,8 +58,8 @@ function deviceTests(filter: TapBindingFilter, violate: Violate): BindingFilter[
     tests.push(({ device }) => kinds.has(DEVICE_KIND[device.kind]));
   }
   if (filter.master !== '') {
-    const { master } = filter;
-    tests.push(({ device }) => device.master?.name === master);
+    const matches = parseGlob('master', filter.master, violate);
+    tests.push(({ device: { master } }) => master !== null && matches(master.name));
   }
   return tests;
 }
@@ -78,8 +78,10 @@ function netnsTests(filter: TapBindingFilter, violate: Violate): BindingFilter[]
   if (filter.netnsPath !== '') {
     const path = filter.netnsPath;
     if (!path.startsWith('/')) violate('netns_path', 'is not an absolute path');
-    tests.push(({ device }) => device.netns.paths.includes(path));
+    const matches = parseGlob('netns_path', path, violate);
+    tests.push(({ device }) => device.netns.paths.some(matches));
   }
+  if (filter.netnsInitial) tests.push(({ device }) => device.netns.initial);
   if (filter.netnsPid !== 0) {
     const pid = filter.netnsPid;
     tests.push(({ device }) => device.netns.pid === pid);

@@ -14,7 +14,7 @@ const PID_MAX = 0x7fff_ffff;
 
 /** None when `filter` says nothing about a holder. */
 export function holderTests(filter: TapBindingFilter, violate: Violate): HolderTest[] {
-  return [...processTests(filter, violate), ...workloadTests(filter)];
+  return [...processTests(filter, violate), ...workloadTests(filter, violate)];
 }
 
 function processTests(filter: TapBindingFilter, violate: Violate): HolderTest[] {
@@ -32,9 +32,22 @@ function processTests(filter: TapBindingFilter, violate: Violate): HolderTest[] 
   return tests;
 }
 
-function workloadTests(filter: TapBindingFilter): HolderTest[] {
-  const { containerId, podUid, vmName, systemdUnit } = filter;
+function workloadTests(filter: TapBindingFilter, violate: Violate): HolderTest[] {
+  const { containerId, podUid } = filter;
   const tests: ((workload: Workload) => boolean)[] = [];
+  const byName = (
+    path: string,
+    glob: string,
+    nameOf: (workload: Workload) => string | undefined,
+  ): void => {
+    if (glob === '') return;
+    const matches = parseGlob(path, glob, violate);
+    tests.push((workload) => {
+      const name = nameOf(workload);
+      // What is not known is empty, and no name.
+      return name !== undefined && name !== '' && matches(name);
+    });
+  };
   if (containerId !== '') {
     const isPrefix = containerId.length >= CONTAINER_ID_PREFIX_MIN;
     tests.push((workload) => {
@@ -45,12 +58,15 @@ function workloadTests(filter: TapBindingFilter): HolderTest[] {
   if (podUid !== '') {
     tests.push((workload) => containerOf(workload)?.podUid === podUid);
   }
-  if (vmName !== '') {
-    tests.push((workload) => workload.kind === 'virtualMachine' && workload.name === vmName);
-  }
-  if (systemdUnit !== '') {
-    tests.push((workload) => workload.kind === 'systemdUnit' && workload.unit === systemdUnit);
-  }
+  byName('container_name', filter.containerName, (workload) => containerOf(workload)?.name);
+  byName('pod_name', filter.podName, (workload) => containerOf(workload)?.podName);
+  byName('pod_namespace', filter.podNamespace, (workload) => containerOf(workload)?.podNamespace);
+  byName('vm_name', filter.vmName, (workload) =>
+    workload.kind === 'virtualMachine' ? workload.name : undefined,
+  );
+  byName('systemd_unit', filter.systemdUnit, (workload) =>
+    workload.kind === 'systemdUnit' ? workload.unit : undefined,
+  );
   return tests.map(
     (test) =>
       ({ workload }) =>

@@ -17,6 +17,7 @@ export function coverageNotices(coverage: Coverage | undefined): string[] {
     triggers,
     degraded,
     scanInterval,
+    redactedFields,
   } = coverage;
   const notices: string[] = [];
   if (stale !== undefined) {
@@ -36,6 +37,9 @@ export function coverageNotices(coverage: Coverage | undefined): string[] {
       `${plural(netnsDenied, 'network namespace', 'network namespaces')} could not be looked into` +
         `${which}: ${netnsDenied === 1 ? 'its' : 'their'} devices are not shown`,
     );
+  }
+  if (redactedFields.length > 0) {
+    notices.push("command lines are withheld by the server's access policy");
   }
   const lacking = triggers.filter(({ missing }) => missing !== '');
   if (lacking.length > 0) {

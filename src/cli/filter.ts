@@ -1,7 +1,7 @@
 /** The flags of `list` and `watch` that select devices: together they make one filter. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TapBindingFilter } from '../gen/tapmap/v1/tap_binding_service.js';
-import { DeviceKind, Verdict, type TapBinding } from '../gen/tapmap/v1/tap_binding.js';
+import { DeviceKind, Verdict } from '../gen/tapmap/v1/tap_binding.js';
 import { HOST } from './netns-name.js';
 
 const UINT32_MAX = 0xffff_ffff;
@@ -15,21 +15,16 @@ export interface FilterFlags {
   readonly uid?: number;
   readonly comm?: string;
   readonly container?: string;
+  readonly containerName?: string;
   readonly pod?: string;
+  readonly podName?: string;
+  readonly podNamespace?: string;
   readonly vm?: string;
   readonly unit?: string;
   readonly verdict?: Verdict[];
   readonly kind?: DeviceKind[];
   readonly master?: string;
   readonly resource?: string;
-}
-
-/** Which devices a command is about. */
-export interface Selection {
-  /** For the server; empty: all devices. */
-  readonly filter: TapBindingFilter[];
-  /** What the server has no filter for: the namespace that it was started in. */
-  readonly hostOnly: boolean;
 }
 
 export function addFilterFlags(command: Command): Command {
@@ -60,17 +55,21 @@ export function addFilterFlags(command: Command): Command {
   flag('--uid <uid>', 'effective user id of a holder', (value) => whole(value, 0));
   flag('--comm <glob>', 'command name of a holder', text);
   flag('--container <id>', 'container of a holder, by 12 or more characters of its id', text);
+  flag('--container-name <glob>', 'name of the container of a holder', text);
   flag('--pod <uid>', 'Kubernetes pod of a holder, by its uid', text);
-  flag('--vm <name>', 'virtual machine of a holder', text);
-  flag('--unit <unit>', 'systemd unit of a holder', text);
+  flag('--pod-name <glob>', 'Kubernetes pod of a holder, by its name', text);
+  flag('--pod-namespace <glob>', 'Kubernetes namespace of that pod', text);
+  flag('--vm <glob>', 'virtual machine of a holder', text);
+  flag('--unit <glob>', 'systemd unit of a holder', text);
   list('--verdict <verdict>', `${words(VERDICTS)} (repeats, or commas)`, oneOf(VERDICTS));
   list('--kind <kind>', `${words(KINDS)} (repeats, or commas)`, oneOf(KINDS));
-  flag('--master <name>', 'bridge, bond or other device that it is enslaved to', text);
+  flag('--master <glob>', 'bridge, bond or other device that it is enslaved to', text);
   flag('--resource <name>', 'resource name, as --json shows it', text);
   return command;
 }
 
-export function selectionOf(flags: FilterFlags): Selection {
+/** For the server; empty: all devices. */
+export function filterOf(flags: FilterFlags): TapBindingFilter[] {
   const fields: Partial<TapBindingFilter> = {
     deviceName: flags.name ?? '',
     ...(flags.netns === undefined ? {} : netnsFields(flags.netns)),
@@ -78,7 +77,10 @@ export function selectionOf(flags: FilterFlags): Selection {
     pid: flags.pid ?? 0,
     comm: flags.comm ?? '',
     containerId: flags.container ?? '',
+    containerName: flags.containerName ?? '',
     podUid: flags.pod ?? '',
+    podName: flags.podName ?? '',
+    podNamespace: flags.podNamespace ?? '',
     vmName: flags.vm ?? '',
     systemdUnit: flags.unit ?? '',
     verdict: flags.verdict ?? [],
@@ -91,24 +93,15 @@ export function selectionOf(flags: FilterFlags): Selection {
     ...(flags.uid === undefined ? {} : { uid: flags.uid }),
   });
   const given = TapBindingFilter.encode(filter).finish().length > 0;
-  return { filter: given ? [filter] : [], hostOnly: flags.netns === HOST };
-}
-
-export function isSelective({ filter, hostOnly }: Selection): boolean {
-  return filter.length > 0 || hostOnly;
-}
-
-/** What is left to check of a binding that has passed the server's filter. */
-export function passes({ hostOnly }: Selection, binding: TapBinding | undefined): boolean {
-  return !hostOnly || binding?.device?.netns?.initial === true;
+  return given ? [filter] : [];
 }
 
 /** `COMM/PID`: the process says which namespace it is, its command is for people. */
 const INHABITANT = /^[^/].*\/([1-9]\d{0,9})$/;
 
-/** A namespace as people write it: `fooz` is /run/netns/fooz. `host` is no field: see Selection. */
+/** A namespace as people write it: `fooz` is /run/netns/fooz. */
 export function netnsFields(given: string): Partial<TapBindingFilter> {
-  if (given === HOST) return {};
+  if (given === HOST) return { netnsInitial: true };
   const inode = /^(?:net:\[(\d+)\]|(\d+))$/.exec(given);
   if (inode !== null) return { netnsInode: BigInt(inode[1] ?? inode[2] ?? 0) };
   const inhabitant = INHABITANT.exec(given)?.[1];

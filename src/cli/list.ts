@@ -13,7 +13,7 @@ import {
 import { bindingColumns, byPlace } from './columns.js';
 import { CommandError } from './command-error.js';
 import { coverageNotices } from './coverage.js';
-import { addFilterFlags, isSelective, passes, selectionOf, type FilterFlags } from './filter.js';
+import { addFilterFlags, filterOf, type FilterFlags } from './filter.js';
 import { painter, print, widthOf, type Io } from './io.js';
 import { withProgress } from './progress.js';
 import { aligned, tabbed, tabbedHeader } from './table.js';
@@ -71,9 +71,9 @@ Examples:
 
 async function list(flags: ListFlags, io: Io): Promise<void> {
   const server = serverOf(flags, io);
-  const selection = selectionOf(flags);
+  const filter = filterOf(flags);
   const request = {
-    filter: selection.filter,
+    filter,
     view: flags.full ? View.VIEW_FULL : View.VIEW_BASIC,
     fresh: flags.fresh,
   };
@@ -82,15 +82,15 @@ async function list(flags: ListFlags, io: Io): Promise<void> {
   ).catch((error: unknown) => {
     throw commandErrorOf(error, server.address);
   });
-  const bindings = answer.bindings.filter((binding) => passes(selection, binding));
+  const { bindings } = answer;
   if (flags.json) {
-    await printJson({ ...answer, bindings }, io);
+    await printJson(answer, io);
   } else {
     await printTable(bindings, flags, io);
     await notify(io, 'list', coverageNotices(answer.summary.coverage));
   }
   if (bindings.length > 0) return;
-  if (isSelective(selection)) throw new CommandError('NO_MATCH', 'no device matches');
+  if (filter.length > 0) throw new CommandError('NO_MATCH', 'no device matches');
   if (!flags.json) await notify(io, 'list', ['there is no TAP or TUN device']);
 }
 

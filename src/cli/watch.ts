@@ -20,7 +20,7 @@ import {
 } from './client-command.js';
 import { CommandError } from './command-error.js';
 import { coverageNotices } from './coverage.js';
-import { addFilterFlags, passes, selectionOf, type FilterFlags, type Selection } from './filter.js';
+import { addFilterFlags, filterOf, type FilterFlags } from './filter.js';
 import { painter, print, type Io, type Paint } from './io.js';
 import { addTableFlags, COLUMNS_HELP, printTable, type TableFlags } from './list.js';
 import { withProgress } from './progress.js';
@@ -59,9 +59,8 @@ Examples:
 async function watch(flags: WatchFlags, io: Io): Promise<void> {
   const server = serverOf(flags, io);
   const { address } = server;
-  const selection = selectionOf(flags);
   const request: WatchTapBindingsRequest = {
-    filter: selection.filter,
+    filter: filterOf(flags),
     view: flags.full ? View.VIEW_FULL : View.VIEW_BASIC,
     resumeToken: '',
     // To say what differs takes what was there before: a table asks for it and keeps it to itself.
@@ -83,8 +82,7 @@ async function watch(flags: WatchFlags, io: Io): Promise<void> {
     for (; next.done !== true; next = await items.next()) {
       const item = next.value;
       if (item.kind === 'message') {
-        const message = selected(item.message, selection);
-        if (message !== null) await printer.message(message);
+        await printer.message(item.message);
       } else {
         printer.interrupted();
         await notify(io, 'watch', [connectionNotice(item, address)]);
@@ -183,19 +181,6 @@ function localTime(time: Date): string {
   const two = (value: number): string => value.toString().padStart(2, '0');
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
   return `${clock}.${time.getMilliseconds().toString().padStart(3, '0')}`;
-}
-
-/** The message without what the server has no filter for; null when nothing is left of it. */
-function selected(
-  message: WatchTapBindingsResponse,
-  selection: Selection,
-): WatchTapBindingsResponse | null {
-  const { event } = message;
-  if (!selection.hostOnly || event?.$case !== 'changes') return message;
-  const changes = event.value.changes.filter(({ binding }) => passes(selection, binding));
-  // The end of a batch counts even when it is empty.
-  if (changes.length === 0 && event.value.more) return null;
-  return { ...message, event: { $case: 'changes', value: { ...event.value, changes } } };
 }
 
 /** Ends when the person wants it to. */

@@ -20,7 +20,6 @@ import { printable } from './escape.js';
 import { globOf, netnsFields } from './filter.js';
 import { print, type Io } from './io.js';
 import { printJson } from './list.js';
-import { HOST } from './netns-name.js';
 import { withProgress } from './progress.js';
 
 type WhoFlags = ClientFlags & { readonly fresh: boolean };
@@ -125,7 +124,12 @@ function parseQuestion(what: string): Question {
 
 /** In one list, so that all of the answer is of one revision. */
 function filtersOf({ pid, name, netns }: Question): TapBindingFilter[] {
-  const device = { deviceName: globOf(name), ...(netns === null ? {} : netnsFields(netns)) };
+  const place = netns === null ? {} : netnsFields(netns);
+  const device = {
+    ...place,
+    deviceName: globOf(name),
+    netnsPath: globOf(place.netnsPath ?? ''),
+  };
   return [
     TapBindingFilter.fromPartial(device),
     ...(pid === null
@@ -138,11 +142,10 @@ function filtersOf({ pid, name, netns }: Question): TapBindingFilter[] {
   ];
 }
 
-function matchOf({ pid, name, netns }: Question, binding: TapBinding): Match['as'] {
-  const inNetns = netns !== HOST || binding.device?.netns?.initial === true;
+function matchOf({ pid, name }: Question, binding: TapBinding): Match['as'] {
   return {
     held: pid !== null && binding.holders.some(({ process }) => process?.pid === pid),
-    named: binding.device?.name === name && inNetns,
+    named: binding.device?.name === name,
     hinted: pid !== null && binding.hints.some((hint) => hint.pid === pid),
   };
 }

@@ -35,7 +35,7 @@ describe('a filter', () => {
       name: 'vnet7',
       kind: 'MACVTAP',
       master: { name: 'br0', ifindex: 3 },
-      netns: netns(2, { pid: 70, comm: 'pause' }),
+      netns: netns(2, { pid: 70, comm: 'pause', initial: true }),
     },
     verdict: 'HELD',
     holders: [
@@ -70,6 +70,7 @@ describe('a filter', () => {
     netns_inode: [{ netnsInode: 4_026_531_842n }, { netnsInode: 4_026_531_841n }],
     netns_cookie: [{ netnsCookie: 2n }, { netnsCookie: 1n }],
     netns_path: [{ netnsPath: '/run/netns/ns2' }, { netnsPath: '/run/netns/ns' }],
+    'netns_path by a glob': [{ netnsPath: '/run/*/ns2' }, { netnsPath: '/run/netns/x*' }],
     netns_pid: [{ netnsPid: 70 }, { netnsPid: 7 }],
     pid: [{ pid: 8 }, { pid: 80 }],
     uid: [{ uid: 107 }, { uid: 108 }],
@@ -84,13 +85,16 @@ describe('a filter', () => {
       { containerId: ID.slice(0, 11) },
     ],
     pod_uid: [{ podUid: 'pod-uid-1' }, { podUid: 'pod-uid' }],
-    vm_name: [{ vmName: 'vm1' }, { vmName: 'c1' }],
-    systemd_unit: [{ systemdUnit: 'openvpn@a.service' }, { systemdUnit: 'system.slice' }],
+    container_name: [{ containerName: 'c?' }, { containerName: 'pod1' }],
+    pod_name: [{ podName: 'pod*' }, { podName: 'c1' }],
+    pod_namespace: [{ podNamespace: 'default' }, { podNamespace: 'kube-*' }],
+    vm_name: [{ vmName: 'vm*' }, { vmName: 'c1' }],
+    systemd_unit: [{ systemdUnit: 'openvpn@*.service' }, { systemdUnit: 'system.slice' }],
     verdict: [
       { verdict: [Verdict.VERDICT_UNKNOWN, Verdict.VERDICT_HELD] },
       { verdict: [Verdict.VERDICT_UNHELD] },
     ],
-    master: [{ master: 'br0' }, { master: 'br*' }],
+    master: [{ master: 'br*' }, { master: 'bond*' }],
     name: [{ name: 'netns/2/devices/5' }, { name: 'netns/2/devices/50' }],
   };
   for (const [field, [matches, doesNot]] of Object.entries(matching)) {
@@ -99,6 +103,28 @@ describe('a filter', () => {
       assert.ok(!passes(subject, doesNot));
     });
   }
+
+  test('matches by netns_initial, and not by the lack of it', () => {
+    const elsewhere = binding(6, { in: 2 });
+    assert.ok(passes(subject, { netnsInitial: true }));
+    assert.ok(!passes(elsewhere, { netnsInitial: true }));
+    assert.ok(passes(elsewhere, { netnsInitial: false }));
+  });
+
+  test('matches a name that is the same to the letter, whatever it would be as a glob', () => {
+    const unit = 'openvpn@a\\x2db.service';
+    const workload = { kind: 'systemdUnit', unit, slice: '' } as const;
+    const held = binding(6, { holders: [holder(7, { workload })] });
+    assert.ok(passes(held, { systemdUnit: unit }));
+    assert.ok(!passes(held, { systemdUnit: 'openvpn@a\\x2dc.service' }));
+  });
+
+  test('does not take what is not known for a name', () => {
+    const workload = { ...container, name: '', podName: '', podNamespace: '' };
+    const held = binding(6, { holders: [holder(7, { workload })] });
+    assert.ok(!passes(held, { containerName: '*' }));
+    assert.ok(!passes(held, { podName: '*' }));
+  });
 
   test('must match in all its fields, but only one filter of several must match', () => {
     assert.ok(passes(subject, { deviceName: 'vnet7', master: 'br0' }));

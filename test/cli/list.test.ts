@@ -281,8 +281,8 @@ describe('the filters of tapmap list', () => {
     await using server = await stage(answering([HELD], summary(), requests));
     const flags =
       '--name tap* --netns fooz --cookie 42 --pid 4242 --uid 0 --comm q* --container 0123456789ab ' +
-      '--pod 11-22 --vm web1 --unit a.service --verdict held,UnHeld --verdict kept --kind tap,tun ' +
-      '--master br0 --resource netns/42/devices/7';
+      '--container-name c? --pod 11-22 --pod-name p* --pod-namespace kube-* --vm web1 --unit a.service ' +
+      '--verdict held,UnHeld --verdict kept --kind tap,tun --master br0 --resource netns/42/devices/7';
     const { code } = await tapmap(['list', '--address', server.address, ...flags.split(' ')]);
     assert.equal(code, 0);
     assert.deepEqual(requests[0]?.filter, [
@@ -293,11 +293,15 @@ describe('the filters of tapmap list', () => {
         netnsCookie: 42n,
         netnsPath: '/run/netns/fooz',
         netnsPid: 0,
+        netnsInitial: false,
         pid: 4242,
         uid: 0,
         comm: 'q*',
         containerId: '0123456789ab',
+        containerName: 'c?',
         podUid: '11-22',
+        podName: 'p*',
+        podNamespace: 'kube-*',
         vmName: 'web1',
         systemdUnit: 'a.service',
         verdict: [Verdict.VERDICT_HELD, Verdict.VERDICT_UNHELD, Verdict.VERDICT_KEPT],
@@ -316,18 +320,22 @@ describe('the filters of tapmap list', () => {
     await list('4026532281');
     await list('tmux:\\x20server/42');
     await list('net:[4026532281]');
-    const host = await list('host');
+    await list('host');
     const sent = requests.map(({ filter }) =>
-      filter.map(({ netnsPath, netnsInode, netnsPid }) => [netnsPath, netnsInode, netnsPid]),
+      filter.map((fields) => [
+        fields.netnsPath,
+        fields.netnsInode,
+        fields.netnsPid,
+        fields.netnsInitial,
+      ]),
     );
     assert.deepEqual(sent, [
-      [['/proc/7/ns/net', 0n, 0]],
-      [['', 4026532281n, 0]],
-      [['', 0n, 42]],
-      [['', 4026532281n, 0]],
-      [],
+      [['/proc/7/ns/net', 0n, 0, false]],
+      [['', 4026532281n, 0, false]],
+      [['', 0n, 42, false]],
+      [['', 4026532281n, 0, false]],
+      [['', 0n, 0, true]],
     ]);
-    assert.equal(host.out, 'host\ttap123\ttap\tUNHELD\t-\t-\t-\t-\n');
   });
 
   it('that match nothing end with 1, and no filter at all with 0', async () => {

@@ -149,20 +149,6 @@ describe('tapmap watch', () => {
     ]);
   });
 
-  it('keeps to the host when asked, although the server cannot', async () => {
-    await using server = await stage({
-      watch: say([
-        ...snapshot([UNHELD, HELD]),
-        changes([removed(HELD)]),
-        changes([removed(UNHELD)]),
-      ]),
-    });
-    const watch = start(['watch', '--netns', 'host', '--address', server.address]);
-    await watch.stdout.matching(/- host/);
-    watch.interrupt();
-    assert.doesNotMatch((await watch.outcome).out, /fooz/);
-  });
-
   it('tells on stderr when what can be seen changes', async () => {
     const blind = coverage({ netnsDenied: 1 });
     await using server = await stage({

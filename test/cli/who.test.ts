@@ -168,16 +168,19 @@ describe('tapmap who NAME', () => {
     const ask = async (what: string) => tapmap(['who', '--address', server.address, what]);
     await ask('tap[1]*');
     await ask('fooz/tap123');
-    const host = await ask('host/tap123');
+    await ask('host/tap123');
     const sent = requests.map(({ filter }) =>
-      filter.map(({ deviceName, netnsPath }) => [deviceName, netnsPath]),
+      filter.map(({ deviceName, netnsPath, netnsInitial }) => [
+        deviceName,
+        netnsPath,
+        netnsInitial,
+      ]),
     );
     assert.deepEqual(sent, [
-      [['tap\\[1\\]\\*', '']],
-      [['tap123', '/run/netns/fooz']],
-      [['tap123', '']],
+      [['tap\\[1\\]\\*', '', false]],
+      [['tap123', '/run/netns/fooz', false]],
+      [['tap123', '', true]],
     ]);
-    assert.match(host.out, /^tap123 in host .* is held by nobody\.\n$/);
   });
 
   it('ends with 1 when there is none, and says when that is not sure', async () => {

@@ -374,7 +374,12 @@ export interface Change {
 /**
  * Selects bindings. All fields that are set must match; an empty filter matches
  * every binding. The fields about a holder (`pid`, `uid`, `comm`, `container_id`,
- * `pod_uid`, `vm_name`, `systemd_unit`) must all match one and the same holder.
+ * `container_name`, `pod_uid`, `pod_name`, `pod_namespace`, `vm_name`,
+ * `systemd_unit`) must all match one and the same holder.
+ *
+ * Names are globs, see `device_name`; a name that is the same character by
+ * character matches in any case, so that the `\x2d` of a systemd unit needs no
+ * escaping.
  */
 export interface TapBindingFilter {
   /**
@@ -391,7 +396,7 @@ export interface TapBindingFilter {
   netnsCookie: bigint;
   /**
    * One of the bind-mount paths of the network namespace that the device is in,
-   * as an absolute path.
+   * as an absolute path; a glob.
    */
   netnsPath: string;
   /** Process id of a holder. */
@@ -413,13 +418,13 @@ export interface TapBindingFilter {
    * hypervisor runs in the pod matches, too.
    */
   podUid: string;
-  /** Name of the virtual machine of a holder. */
+  /** Name of the virtual machine of a holder as a glob. */
   vmName: string;
-  /** systemd unit of a holder. */
+  /** systemd unit of a holder as a glob. */
   systemdUnit: string;
   /** The verdict is one of these. */
   verdict: Verdict[];
-  /** Name of the device that this one is enslaved to. */
+  /** Name of the device that this one is enslaved to, as a glob. */
   master: string;
   /** Resource name of the binding. */
   name: string;
@@ -428,6 +433,20 @@ export interface TapBindingFilter {
    * (`device.netns.pid`). Another process that lives there does not match.
    */
   netnsPid: number;
+  /**
+   * The device is in the network namespace that the server tells as the host's
+   * own (`device.netns.initial`). False: it may be in any.
+   */
+  netnsInitial: boolean;
+  /**
+   * Name of the container of a holder, or of the one that its hypervisor runs in,
+   * as a glob.
+   */
+  containerName: string;
+  /** Name of the Kubernetes pod of that container as a glob. */
+  podName: string;
+  /** Kubernetes namespace of that pod as a glob. */
+  podNamespace: string;
 }
 
 function createBaseListTapBindingsRequest(): ListTapBindingsRequest {
@@ -1557,6 +1576,10 @@ function createBaseTapBindingFilter(): TapBindingFilter {
     master: "",
     name: "",
     netnsPid: 0,
+    netnsInitial: false,
+    containerName: "",
+    podName: "",
+    podNamespace: "",
   };
 }
 
@@ -1623,6 +1646,18 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     }
     if (message.netnsPid !== 0) {
       writer.uint32(128).uint32(message.netnsPid);
+    }
+    if (message.netnsInitial !== false) {
+      writer.uint32(136).bool(message.netnsInitial);
+    }
+    if (message.containerName !== "") {
+      writer.uint32(146).string(message.containerName);
+    }
+    if (message.podName !== "") {
+      writer.uint32(154).string(message.podName);
+    }
+    if (message.podNamespace !== "") {
+      writer.uint32(162).string(message.podNamespace);
     }
     return writer;
   },
@@ -1788,6 +1823,38 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
             message.netnsPid = reader.uint32();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.netnsInitial = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.containerName = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.podName = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.podNamespace = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1856,6 +1923,26 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
         : isSet(object.netns_pid)
         ? globalThis.Number(object.netns_pid)
         : 0,
+      netnsInitial: isSet(object.netnsInitial)
+        ? globalThis.Boolean(object.netnsInitial)
+        : isSet(object.netns_initial)
+        ? globalThis.Boolean(object.netns_initial)
+        : false,
+      containerName: isSet(object.containerName)
+        ? globalThis.String(object.containerName)
+        : isSet(object.container_name)
+        ? globalThis.String(object.container_name)
+        : "",
+      podName: isSet(object.podName)
+        ? globalThis.String(object.podName)
+        : isSet(object.pod_name)
+        ? globalThis.String(object.pod_name)
+        : "",
+      podNamespace: isSet(object.podNamespace)
+        ? globalThis.String(object.podNamespace)
+        : isSet(object.pod_namespace)
+        ? globalThis.String(object.pod_namespace)
+        : "",
     };
   },
 
@@ -1909,6 +1996,18 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     if (message.netnsPid !== 0) {
       obj.netnsPid = Math.round(message.netnsPid);
     }
+    if (message.netnsInitial !== false) {
+      obj.netnsInitial = message.netnsInitial;
+    }
+    if (message.containerName !== "") {
+      obj.containerName = message.containerName;
+    }
+    if (message.podName !== "") {
+      obj.podName = message.podName;
+    }
+    if (message.podNamespace !== "") {
+      obj.podNamespace = message.podNamespace;
+    }
     return obj;
   },
 
@@ -1937,6 +2036,10 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
     message.master = object.master ?? "";
     message.name = object.name ?? "";
     message.netnsPid = object.netnsPid ?? 0;
+    message.netnsInitial = object.netnsInitial ?? false;
+    message.containerName = object.containerName ?? "";
+    message.podName = object.podName ?? "";
+    message.podNamespace = object.podNamespace ?? "";
     return message;
   },
 };
