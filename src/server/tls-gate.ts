@@ -1,5 +1,5 @@
 /** TLS of connections before gRPC has them, with certificates that may be replaced at any time. */
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
 import { ServerError } from './error.js';
@@ -32,6 +32,8 @@ export class TlsGate {
       ...contextOf(files),
       requestCert: isMutual,
       rejectUnauthorized: isMutual,
+      // Who resumes a session is not asked for a certificate again: not even when its issuer is gone by now.
+      secureOptions: constants.SSL_OP_NO_TICKET,
       ALPNProtocols: ['h2'],
       handshakeTimeout,
     });

@@ -377,6 +377,8 @@ describe('TCP', { skip: noOpenssl }, () => {
     );
     assert.equal(await subjectAt(target(serve), ca), 'first');
 
+    assert.equal(await isResumed(target(serve), ca), false, 'each asks for certificates anew');
+
     writeFileSync(files!.key, 'no key');
     await until('it is refused', () => serve.stderr.includes('files refused'));
     assert.match(serve.stderr, /--tls-key: it is no private key in PEM that fits/);
@@ -444,6 +446,20 @@ async function anonymousAt(at: string, ca: Buffer): Promise<void> {
   const [host, port] = at.split(':');
   const socket = connectTls({ host, port: Number(port), ca, ALPNProtocols: ['h2'] });
   await once(socket.resume(), 'end');
+}
+
+/** Whether a second connection may go on with the session of a first one. */
+async function isResumed(at: string, ca: Buffer): Promise<boolean> {
+  const [host, port] = at.split(':');
+  const options = { host, port: Number(port), ca, ALPNProtocols: ['h2'] };
+  const first = connectTls(options);
+  const [session] = (await once(first, 'session')) as [Buffer];
+  first.destroy();
+  const second = connectTls({ ...options, session });
+  await once(second, 'secureConnect');
+  const isReused = second.isSessionReused();
+  second.destroy();
+  return isReused;
 }
 
 /** Common name of the certificate that the server shows now. */
