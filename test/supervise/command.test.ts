@@ -104,6 +104,7 @@ describe('the settings of serve', () => {
         files: [],
         withoutClientCertificates: false,
         maxWatchers: 10_000,
+        metricsListen: null,
       });
       assert.deepEqual(settings.socketPaths, ['/a/b']);
       assert.deepEqual(settings.probe, {
