@@ -3,6 +3,7 @@ import { credentials, type ClientReadableStream } from '@grpc/grpc-js';
 import { TapBindingServiceClient } from '../gen/tapmap/v1/tap_binding_service.js';
 import { TapmapError } from './error.js';
 import type { Server } from './server.js';
+import { ChannelSockets } from './sockets.js';
 import { tlsChannelOptions, tlsCredentials } from './tls.js';
 
 const OPTIONS = {
@@ -32,7 +33,7 @@ export async function* messages<T>(
   call: (client: TapBindingServiceClient) => ClientReadableStream<T>,
   { signal, answerTimeout }: MessagesOptions,
 ): AsyncGenerator<T, void, undefined> {
-  const client = await connect(server);
+  const connection = await connect(server);
   let stream: ClientReadableStream<T> | undefined;
   const cancel = (): void => {
     stream?.cancel();
@@ -42,7 +43,7 @@ export async function* messages<T>(
   const answer = { late: false };
   try {
     if (signal?.aborted === true) return;
-    stream = call(client);
+    stream = call(connection.client);
     // The status of a cancelled call comes when nobody iterates any more.
     stream.on('error', () => undefined);
     if (answerTimeout !== undefined) {
@@ -64,16 +65,27 @@ export async function* messages<T>(
     clearTimeout(timer);
     signal?.removeEventListener('abort', cancel);
     cancel();
-    client.close();
+    connection.close();
   }
 }
 
-async function connect({ target, tls }: Server): Promise<TapBindingServiceClient> {
-  if (tls === null) {
-    return new TapBindingServiceClient(target, credentials.createInsecure(), OPTIONS);
-  }
-  const secure = await tlsCredentials(tls);
-  return new TapBindingServiceClient(target, secure, { ...OPTIONS, ...tlsChannelOptions(tls) });
+interface Connection {
+  readonly client: TapBindingServiceClient;
+  close(): void;
+}
+
+async function connect({ target, tls }: Server): Promise<Connection> {
+  const secure = tls === null ? credentials.createInsecure() : await tlsCredentials(tls);
+  const sockets = new ChannelSockets(secure);
+  const options = tls === null ? OPTIONS : { ...OPTIONS, ...tlsChannelOptions(tls) };
+  const client = new TapBindingServiceClient(target, secure, options);
+  return {
+    client,
+    close: () => {
+      client.close();
+      sockets.destroy();
+    },
+  };
 }
 
 function noAnswer({ address }: Server, cause: unknown): TapmapError {

@@ -3,6 +3,7 @@
  * address; says `watching` and waits for a word before it ends the watch in the way that is named.
  */
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { watchTapBindings, type TapBindingWatch } from '../../src/client/index.js';
 
@@ -46,6 +47,12 @@ const WAYS: Record<string, (watch: TapBindingWatch) => Promise<void>> = {
     }
     if ((await given.next()).done !== true) throw new Error('it goes on');
   },
+  'return before an answer': async (watch) => {
+    const pending = watch.next();
+    await told();
+    await watch.return();
+    if ((await pending).done !== true) throw new Error('it goes on');
+  },
   'abort between two tries': async (watch) => {
     await watch.next();
     await told();
@@ -61,7 +68,19 @@ const WAYS: Record<string, (watch: TapBindingWatch) => Promise<void>> = {
   },
 };
 
-const open = (): string => process.getActiveResourcesInfo().sort().join();
+/** What keeps the process, and its sockets: those that do not keep it, too. */
+function open(): string {
+  const sockets = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.startsWith('socket:') ? [target] : [];
+    } catch {
+      // The one that the directory itself was read by.
+      return [];
+    }
+  });
+  return [...process.getActiveResourcesInfo(), ...sockets].sort().join(' ');
+}
 
 process.on('message', () => undefined);
 const before = open();

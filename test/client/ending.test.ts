@@ -12,22 +12,26 @@ import { Line } from './line.js';
 
 const PROGRAM = fileURLToPath(new URL('ending-main.ts', import.meta.url));
 
-/** Runs a program that watches; `meanwhile` is what happens before it ends the watch. */
+/** Runs a program that watches; `meanwhile`: what happens before it ends the watch. */
 async function ends(
   t: TestContext,
   way: string,
-  meanwhile: (line: Line) => void = () => undefined,
+  {
+    atFirst,
+    meanwhile,
+  }: { atFirst?: (line: Line) => void; meanwhile?: (line: Line) => void | Promise<void> } = {},
 ): Promise<void> {
   const server = await serve(t);
   server.store.apply(observed(1_000, [binding(1)]));
   const line = await Line.to(t, server.address);
+  atFirst?.(line);
   const program = fork(PROGRAM, [line.address, way], { execArgv: ['--import', 'tsx'] });
   t.after(() => program.kill('SIGKILL'));
   const words: unknown[] = [];
   program.on('message', (word) => words.push(word));
   const exit = once(program, 'exit');
   await until('it watches', () => words.length === 1, 30_000);
-  meanwhile(line);
+  await meanwhile?.(line);
   program.send('go on');
   await until('it has ended the watch', () => words.length === 2);
   assert.equal(words[1], 'nothing is left');
@@ -44,19 +48,34 @@ describe('a watch that is ended leaves no timer and no socket', () => {
   }
 
   it('also while it waits for a server to come back', async (t) => {
-    await ends(t, 'abort between two tries', (line) => {
-      line.leadTo(null);
-      line.cut();
+    await ends(t, 'abort between two tries', {
+      meanwhile: (line) => {
+        line.leadTo(null);
+        line.cut();
+      },
     });
   });
 
   for (const way of ['abort', 'return', 'await using']) {
     it(`also when the server is stopped and answers nothing (${way})`, async (t) => {
-      await ends(t, way, (line) => {
-        line.freeze();
+      await ends(t, way, {
+        meanwhile: (line) => {
+          line.freeze();
+        },
       });
     });
   }
+
+  it('also when the server has never answered', async (t) => {
+    await ends(t, 'return before an answer', {
+      atFirst: (line) => {
+        line.freeze();
+      },
+      meanwhile: async (line) => {
+        await until('it has connected', () => line.isOpen);
+      },
+    });
+  });
 });
 
 describe('a watch', () => {

@@ -82,6 +82,10 @@ export class Line {
   #accept(client: Socket): void {
     this.connections++;
     client.on('error', () => undefined);
+    if (this.isFrozen) {
+      this.#sockets.add(client.pause());
+      return;
+    }
     if (this.target === null) {
       client.destroy();
       return;
