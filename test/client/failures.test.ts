@@ -105,7 +105,9 @@ describe('what trying again would not change is thrown', () => {
       }
     }
     const resume = { resumeToken: '', bindings: [] };
-    const { violations } = await rejection(watchTapBindings({ resume }).next());
+    const { violations } = await rejection(
+      watchTapBindings({ address: 'unix:///run/s', resume }).next(),
+    );
     assert.equal(violations[0]?.field, 'resume.resumeToken');
   });
 

@@ -165,7 +165,14 @@ describe('a program that uses the package', { skip }, () => {
     };
     const serve = async (): Promise<Running> => {
       const command = join(packed.project, 'node_modules/.bin/tapmap');
-      const server = start(command, 'serve', '--listen', `unix://${socket}`, '--log-level', 'warn');
+      const server = start(
+        command,
+        'serve',
+        '--listen',
+        `unix://${socket}`,
+        '--log-level',
+        'error',
+      );
       await server.said('tapmap list');
       return server;
     };
