@@ -10,7 +10,7 @@ import {
 import { failure } from '../cli/stage.js';
 
 /** `resumeToken`: with it, something is complete. */
-export function message(
+function message(
   event: WatchTapBindingsResponse['event'],
   resumeToken = '',
 ): WatchTapBindingsResponse {
