@@ -33,7 +33,8 @@ export async function* messages<T>(
   call: (client: TapBindingServiceClient) => ClientReadableStream<T>,
   { signal, answerTimeout }: MessagesOptions,
 ): AsyncGenerator<T, void, undefined> {
-  const connection = await connect(server);
+  const client = await connect(server);
+  const sockets = new ChannelSockets();
   let stream: ClientReadableStream<T> | undefined;
   const cancel = (): void => {
     stream?.cancel();
@@ -43,7 +44,7 @@ export async function* messages<T>(
   const answer = { late: false };
   try {
     if (signal?.aborted === true) return;
-    stream = call(connection.client);
+    stream = sockets.noting(() => call(client));
     // The status of a cancelled call comes when nobody iterates any more.
     stream.on('error', () => undefined);
     if (answerTimeout !== undefined) {
@@ -55,6 +56,7 @@ export async function* messages<T>(
     }
     for await (const message of stream) {
       clearTimeout(timer);
+      sockets.connected();
       yield message as T;
     }
   } catch (error) {
@@ -65,27 +67,17 @@ export async function* messages<T>(
     clearTimeout(timer);
     signal?.removeEventListener('abort', cancel);
     cancel();
-    connection.close();
+    client.close();
+    sockets.destroy();
   }
 }
 
-interface Connection {
-  readonly client: TapBindingServiceClient;
-  close(): void;
-}
-
-async function connect({ target, tls }: Server): Promise<Connection> {
-  const secure = tls === null ? credentials.createInsecure() : await tlsCredentials(tls);
-  const sockets = new ChannelSockets(secure);
-  const options = tls === null ? OPTIONS : { ...OPTIONS, ...tlsChannelOptions(tls) };
-  const client = new TapBindingServiceClient(target, secure, options);
-  return {
-    client,
-    close: () => {
-      client.close();
-      sockets.destroy();
-    },
-  };
+async function connect({ target, tls }: Server): Promise<TapBindingServiceClient> {
+  if (tls === null) {
+    return new TapBindingServiceClient(target, credentials.createInsecure(), OPTIONS);
+  }
+  const secure = await tlsCredentials(tls);
+  return new TapBindingServiceClient(target, secure, { ...OPTIONS, ...tlsChannelOptions(tls) });
 }
 
 function noAnswer({ address }: Server, cause: unknown): TapmapError {

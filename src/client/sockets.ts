@@ -1,38 +1,48 @@
 /**
- * The sockets of a channel. grpc-js ends a connection and then waits for the other side to end it, too:
- * a server that is stopped never does, and each connection to it would stay. So they are noted here,
- * as they pass through what makes them secure, and destroyed in the end.
+ * The sockets of a channel, so that nothing is left of it. grpc-js has no way to give up a connection that is
+ * still being made, which the kernel does only after two minutes; and one that is there it ends, and waits
+ * for the other side to do so, too, which a server that is stopped never does. It does not hand out its
+ * sockets, but Node tells of each socket as it is made (diagnostics_channel, `net.client.socket`), and for
+ * whom is told by the asynchronous context that it is made in.
  */
-import type { Socket } from 'node:net';
-import type { ChannelCredentials } from '@grpc/grpc-js';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Socket } from 'node:net';
+
+const CHANNEL = 'net.client.socket';
 
 export class ChannelSockets {
   readonly #sockets = new Set<Socket>();
+  readonly #context = new AsyncLocalStorage<true>();
   #destroyed = false;
 
-  /** From now on notes the sockets of channels with these credentials, which are for one channel only. */
-  constructor(credentials: ChannelCredentials) {
-    const original = credentials._createSecureConnector.bind(credentials);
-    credentials._createSecureConnector = (...target) => {
-      const connector = original(...target);
-      const connect = connector.connect.bind(connector);
-      connector.connect = (socket) => {
-        this.#note(socket);
-        return connect(socket);
-      };
-      return connector;
-    };
+  readonly #note = (message: unknown): void => {
+    if (this.#context.getStore() !== true) return;
+    const { socket } = message as { readonly socket: unknown };
+    if (!(socket instanceof Socket)) return;
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#destroyed) socket.destroy();
+  };
+
+  /** Runs `open`; the sockets that it makes, now or later, are noted until connected(). */
+  noting<T>(open: () => T): T {
+    subscribe(CHANNEL, this.#note);
+    return this.#context.run(true, open);
   }
 
-  /** Those, too, that were just about to come. */
+  /** No more are made: contexts cost a little, in all of the program. */
+  connected(): void {
+    unsubscribe(CHANNEL, this.#note);
+    this.#context.disable();
+  }
+
+  /** Those, too, that are just about to be made. */
   destroy(): void {
     this.#destroyed = true;
     for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #note(socket: Socket): void {
-    if (this.#destroyed) socket.destroy();
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    setImmediate(() => {
+      this.connected();
+    });
   }
 }
