@@ -6,15 +6,21 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import type { Metrics } from './metrics.js';
 
-const CONNECTIONS_MAX = 64;
-/** From connecting to the last byte of the answer, milliseconds: as long as Prometheus waits, too. */
-const CONNECTION_MS = 10_000;
+export interface MetricsHttpLimits {
+  /** Connections at once; what comes beyond that is closed. */
+  readonly connections: number;
+  /** From connecting to the last byte of the answer, milliseconds: as long as Prometheus waits, too. */
+  readonly connectionMs: number;
+}
+
+const LIMITS: MetricsHttpLimits = { connections: 64, connectionMs: 10_000 };
 /** Of all headers together, bytes. */
 const HEADERS_MAX = 16 * 1024;
 
 export interface MetricsHttpOptions {
   /** Takes what went wrong while a page was made. */
   readonly failed: (error: unknown) => void;
+  readonly limits?: MetricsHttpLimits;
 }
 
 export class MetricsHttp {
@@ -33,12 +39,13 @@ export class MetricsHttp {
   /** `connection` comes paused. */
   accept(connection: Socket): void {
     connection.on('error', () => undefined);
-    if (this.#connections.size >= CONNECTIONS_MAX) {
+    const { connections, connectionMs } = this.options.limits ?? LIMITS;
+    if (this.#connections.size >= connections) {
       connection.destroy();
       return;
     }
     this.#connections.add(connection);
-    const timer = setTimeout(() => connection.destroy(), CONNECTION_MS);
+    const timer = setTimeout(() => connection.destroy(), connectionMs);
     connection.once('close', () => {
       clearTimeout(timer);
       this.#connections.delete(connection);

@@ -7,13 +7,12 @@ import { ServiceMetrics } from './service-metrics.js';
 import { addViewMetrics } from './view-metrics.js';
 
 /**
- * How often Node measures the delay of its event loop, milliseconds: what is delayed by less does not matter
- * here, and an idle server should be woken up seldom.
+ * Of Node's own: what is at work inside, of no use here, some of it gauges with names of counters; and the
+ * distribution of the delays of the event loop, which is measured by waking an idle server up.
  */
-const EVENT_LOOP_MS = 100;
-
-/** Of Node's own: what is at work inside, of no use here, and some are gauges with names of counters. */
-const LEFT_OUT = /^nodejs_active_/;
+const LEFT_OUT = /^nodejs_(?:active_|eventloop_lag_(?!seconds$))/;
+/** As seldom as can be, then; milliseconds. */
+const EVENT_LOOP_MS = 3_600_000;
 
 export class Metrics {
   readonly #families = new Families();
