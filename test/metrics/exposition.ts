@@ -2,9 +2,9 @@
 // conventions do not allow: https://prometheus.io/docs/instrumenting/exposition_formats/ and
 // https://prometheus.io/docs/practices/naming/.
 
-export type Type = 'counter' | 'gauge' | 'histogram';
+type Type = 'counter' | 'gauge' | 'histogram';
 
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly value: number;
