@@ -38,11 +38,14 @@ export function addFilterFlags(command: Command): Command {
         }),
     );
   };
-  const list = (flags: string, description: string, parse: (value: string) => unknown[]): void => {
+  const list = <T>(flags: string, description: string, known: ReadonlyMap<string, T>): void => {
+    const parse = oneOf(known);
     command.addOption(
       new Option(flags, description)
+        // For help and completion: parsing takes commas, too.
+        .choices([...known.keys()])
         .helpGroup('Filters (a device is shown when all that are given match):')
-        .argParser((value: string, previous: unknown[] | undefined) => [
+        .argParser((value: string, previous: T[] | undefined) => [
           ...(previous ?? []),
           ...parse(value),
         ]),
@@ -61,8 +64,8 @@ export function addFilterFlags(command: Command): Command {
   flag('--pod-namespace <glob>', 'Kubernetes namespace of that pod', text);
   flag('--vm <glob>', 'virtual machine of a holder', text);
   flag('--unit <glob>', 'systemd unit of a holder', text);
-  list('--verdict <verdict>', `${words(VERDICTS)} (repeats, or commas)`, oneOf(VERDICTS));
-  list('--kind <kind>', `${words(KINDS)} (repeats, or commas)`, oneOf(KINDS));
+  list('--verdict <verdict>', 'what is said of who holds it; repeats, or commas', VERDICTS);
+  list('--kind <kind>', 'kind of the device; repeats, or commas', KINDS);
   flag('--master <glob>', 'bridge, bond or other device that it is enslaved to', text);
   flag('--resource <name>', 'resource name, as --json shows it', text);
   return command;

@@ -44,9 +44,10 @@ async function programFor(argv: readonly string[], io: Io): Promise<Command> {
     .addHelpText('after', EXAMPLES);
   const words = argv.filter((word) => !word.startsWith('-'));
   const wanted = words[0] === 'help' ? words[1] : words[0];
-  for (const { name, purpose, load } of COMMANDS) {
+  for (const { name, purpose, load, hidden = false } of COMMANDS) {
     // Only the one that runs is loaded: no command pays for the others' start-up.
-    program.addCommand(wanted === name ? await load(io) : new Command(name).description(purpose));
+    const command = wanted === name ? await load(io) : new Command(name).description(purpose);
+    program.addCommand(command, { hidden });
   }
   return program;
 }
@@ -55,6 +56,7 @@ const COMMANDS: readonly {
   readonly name: string;
   readonly purpose: string;
   readonly load: (io: Io) => Promise<Command>;
+  readonly hidden?: boolean;
 }[] = [
   {
     name: 'serve',
@@ -80,6 +82,20 @@ const COMMANDS: readonly {
     name: 'doctor',
     purpose: 'tell what this kernel and these rights allow, and what is missing costs',
     load: async (io) => (await import('./doctor.js')).doctorCommand(io),
+  },
+  {
+    name: 'completion',
+    purpose: 'print a script that completes what is typed in a shell',
+    load: async (io) => (await import('./completion/command.js')).completionCommand(io),
+  },
+  {
+    name: 'complete',
+    purpose: 'what may stand at the end of a command line',
+    load: async (io) => {
+      const { completeCommand } = await import('./completion/command.js');
+      return completeCommand(io, (words) => programFor(words, io));
+    },
+    hidden: true,
   },
 ];
 

@@ -53,10 +53,9 @@ const groups = [
         '--scan-budget <percent>',
         'of one core, for scans that find what no trigger tells (default: 1)',
       ).argParser(Number),
-      new Option(
-        '--without-trigger <trigger>',
-        `not to listen to it; repeats (${TRIGGERS.join(', ')})`,
-      ).argParser(repeats),
+      new Option('--without-trigger <trigger>', 'not to listen to it; repeats')
+        .choices(TRIGGERS)
+        .argParser(repeats),
     ],
   },
   {
