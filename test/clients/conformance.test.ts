@@ -9,12 +9,12 @@ import type { Netns } from '../stage/netns.js';
 import { setStage, type Stage } from '../stage/stage.js';
 import { IFF_NO_PI, IFF_TAP } from '../stage/tun.js';
 import { ClientRun, ended } from './client-run.js';
-import { assertRuns, LANGUAGES, skipped } from './languages.js';
+import { assertRuns, LANGUAGES, skipped, skippedAll } from './languages.js';
 import { Proxy } from './proxy.js';
 import { byName, record } from './record.js';
 import { Server } from './server.js';
 
-const skip = missingTriggers();
+const skip = missingTriggers() || skippedAll();
 
 /** What the devices that the clients ask for are called. */
 const GLOB = `${DEVICE_PREFIX}*-?`;

@@ -30,6 +30,13 @@ export function skipped({ reason }: Language): string | false {
   return reason === null || WANTED === 'all' ? false : reason;
 }
 
+/** The reason to skip what needs any client: that of each, when none can be run. */
+export function skippedAll(): string | false {
+  const reasons = LANGUAGES.map((one) => ({ language: one.language, reason: skipped(one) }));
+  if (reasons.some(({ reason }) => reason === false)) return false;
+  return reasons.map(({ language, reason }) => `${language}: ${reason}`).join('; ');
+}
+
 /** Fails when the client cannot be run. */
 export function assertRuns({ language, reason }: Language): void {
   assert.equal(reason, null, `the ${language} client: ${reason}`);
