@@ -49,7 +49,7 @@ export const CLIENTS = [
       { command: ['cargo', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 85] },
       { command: ['rustc', '--version'], version: /(\d+)\.(\d+)/, oldest: [1, 85] },
     ],
-    build: [['cargo', 'build', '--locked', '--quiet']],
+    build: [['cargo', 'build', '--quiet']],
     run: [inside('rust', 'target', 'debug', 'tapmap-client')],
   },
   {
@@ -89,7 +89,16 @@ export function missingFor({ needs }) {
 }
 
 // What is made there, and not written by hand.
-const MADE = new Set(['gen', 'build', '.venv', 'target', 'dist', 'node_modules', '__pycache__']);
+const MADE = new Set([
+  'Cargo.lock',
+  'gen',
+  'build',
+  '.venv',
+  'target',
+  'dist',
+  'node_modules',
+  '__pycache__',
+]);
 
 function newest(path) {
   const { mtimeMs } = statSync(path);
