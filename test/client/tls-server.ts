@@ -5,7 +5,7 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { TapBindingServiceService } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { HELD, summary } from '../cli/sample.js';
 import { answering } from '../cli/stage.js';
-import { pem, type Identity } from './certificates.js';
+import { pem, type Identity } from '../stage/authority.js';
 import { emptySnapshot } from './scripted.js';
 
 export interface TlsServer {

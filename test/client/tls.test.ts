@@ -12,7 +12,7 @@ import {
 import { serverOf } from '../../src/client/server.js';
 import { child, tapmap } from '../cli/stage.js';
 import { missing } from '../stage/ability.js';
-import { Authority, pem } from './certificates.js';
+import { Authority, pem } from '../stage/authority.js';
 import { next } from './events.js';
 import { serveTls } from './tls-server.js';
 

@@ -1,8 +1,7 @@
 // The real server, asked by clients of several users and with several certificates.
 import assert from 'node:assert/strict';
-import { chmodSync, lstatSync, mkdtempSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, lstatSync, readFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -19,10 +18,10 @@ import {
 } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { TlsGate } from '../../src/server/tls-gate.js';
 import { missing } from '../stage/ability.js';
+import { Authority, pem, type Identity } from '../stage/authority.js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { until } from '../stage/until.js';
 import { Serve, isHostRoot, type ServeOptions } from '../supervise/serve.js';
-import { Issuer, replace } from './certificates.js';
 
 const notRoot = isHostRoot ? false : 'not root: there is no other user to be';
 const noOpenssl = missing('command:openssl');
@@ -276,33 +275,18 @@ describe('TCP', { skip: noOpenssl }, () => {
     await until('it is let in', async () => (await codeOf(connect(target(serve)))) === 'OK');
   });
 
-  it('with TLS asks clients for a certificate, and the policy for its name', async () => {
-    let issuer: Issuer | null = null;
+  it('with TLS asks clients for a certificate, and the policy for its name', async (t) => {
+    const authority = new Authority(t);
+    const own = authority.identity('server', 'DNS:localhost,IP:127.0.0.1');
     await using serve = await withPolicy(
       'rules:\n- {certificates: ["spiffe://example.com/agent", reaper], may: [list]}\n',
-      {
-        listen,
-        flags: (directory) => {
-          issuer = new Issuer(directory, 'issuer');
-          const own = issuer.issue('server', 'DNS:localhost,IP:127.0.0.1');
-          // Nobody but root, who starts it, may read the key.
-          chmodSync(own.key, 0o600);
-          return {
-            'tls-certificate': own.certificate,
-            'tls-key': own.key,
-            'tls-client-ca': issuer.certificate,
-          };
-        },
-      },
+      // Nobody but root, who starts it, may read the files.
+      { listen, flags: () => ({ ...tls(own), 'tls-client-ca': authority.certificate }) },
     );
-    const ca = readFileSync(issuer!.certificate);
-    const withCertificate = (
-      file: string,
-      alternatives: string,
-      by = issuer!,
-    ): ChannelCredentials => {
-      const { certificate, key } = by.issue(file, alternatives);
-      return credentials.createSsl(ca, readFileSync(key), readFileSync(certificate));
+    const ca = pem(authority.certificate);
+    const withCertificate = (file: string, names: string, by = authority): ChannelCredentials => {
+      const { certificate, key } = by.identity(file, names);
+      return credentials.createSsl(ca, pem(key), pem(certificate));
     };
     const at = target(serve);
     const agent = withCertificate('agent', 'URI:spiffe://example.com/agent');
@@ -318,11 +302,7 @@ describe('TCP', { skip: noOpenssl }, () => {
     });
     other.close();
 
-    const foreign = withCertificate(
-      'agent2',
-      'URI:spiffe://example.com/agent',
-      new Issuer(serve.directory, 'foreign'),
-    );
+    const foreign = withCertificate('agent', 'URI:spiffe://example.com/agent', new Authority(t));
     assert.equal(await codeOf(connect(at, foreign)), 'UNAVAILABLE');
     await assert.rejects(anonymousAt(at, ca), {
       code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
@@ -331,21 +311,11 @@ describe('TCP', { skip: noOpenssl }, () => {
     await until('they are logged', () => serve.stderr.includes('"msg":"TLS refused"'));
   });
 
-  it('with TLS and no certificates of clients lets in whom the policy lets in without', async () => {
-    let issuer: Issuer | null = null;
-    await using serve = await withPolicy('', {
-      listen,
-      flags: (directory) => {
-        issuer = new Issuer(directory, 'issuer');
-        const own = issuer.issue('server', 'IP:127.0.0.1');
-        return {
-          'tls-certificate': own.certificate,
-          'tls-key': own.key,
-          'tls-without-client-certificates': true,
-        };
-      },
-    });
-    const secure = credentials.createSsl(readFileSync(issuer!.certificate));
+  it('with TLS and no certificates of clients lets in whom the policy lets in without', async (t) => {
+    const authority = new Authority(t);
+    const own = authority.identity('server', 'IP:127.0.0.1');
+    await using serve = await withPolicy('', { listen, flags: () => ({ ...tls(own), ...WAIVED }) });
+    const secure = credentials.createSsl(pem(authority.certificate));
     assert.equal(await codeOf(connect(target(serve), secure)), 'UNAUTHENTICATED');
     rewrite(serve, 'default: {tcp: [list]}');
     await until(
@@ -354,37 +324,30 @@ describe('TCP', { skip: noOpenssl }, () => {
     );
   });
 
-  it('with TLS takes a new certificate without a restart, and keeps streams', async () => {
-    let files: { certificate: string; key: string } | null = null;
-    let issuer: Issuer | null = null;
+  it('with TLS takes a new certificate without a restart, and keeps streams', async (t) => {
+    const authority = new Authority(t);
+    const own = authority.identity('server', 'IP:127.0.0.1', 'first');
     await using serve = await withPolicy('default: {tcp: [list]}', {
       listen,
-      flags: (directory) => {
-        issuer = new Issuer(directory, 'issuer');
-        files = issuer.issue('server', 'IP:127.0.0.1', 'first');
-        return {
-          'tls-certificate': files.certificate,
-          'tls-key': files.key,
-          'tls-without-client-certificates': true,
-        };
-      },
+      flags: () => ({ ...tls(own), ...WAIVED }),
     });
-    const ca = readFileSync(issuer!.certificate);
+    const ca = pem(authority.certificate);
     const client = connect(target(serve), credentials.createSsl(ca));
     const watch = watching(client);
     await until('in sync', () =>
       watch.messages.some(({ event }) => event?.$case === 'snapshotEnd'),
     );
     assert.equal(await subjectAt(target(serve), ca), 'first');
-
     assert.equal(await isResumed(target(serve), ca), false, 'each asks for certificates anew');
 
-    writeFileSync(files!.key, 'no key');
+    writeFileSync(own.key, 'no key');
     await until('it is refused', () => serve.stderr.includes('files refused'));
     assert.match(serve.stderr, /--tls-key: it is no private key in PEM that fits/);
     assert.equal(await subjectAt(target(serve), ca), 'first');
 
-    replace(files!, issuer!.issue('next', 'IP:127.0.0.1', 'second'));
+    const next = authority.identity('next', 'IP:127.0.0.1', 'second');
+    renameSync(next.certificate, own.certificate);
+    renameSync(next.key, own.key);
     await until('it is another one', async () => (await subjectAt(target(serve), ca)) === 'second');
     serve.tell({ devices: ['tap0', 'tap1'] });
     const before = watch.messages.length;
@@ -393,16 +356,11 @@ describe('TCP', { skip: noOpenssl }, () => {
     client.close();
   });
 
-  it('with TLS does not wait for ever for a client that says nothing', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'tapmap-tls-'));
-    const { certificate, key } = new Issuer(directory, 'issuer').issue('server', 'IP:127.0.0.1');
-    const files = {
-      certificate: readFileSync(certificate, 'utf8'),
-      key: readFileSync(key, 'utf8'),
-    };
+  it('with TLS does not wait for ever for a client that says nothing', async (t) => {
+    const { certificate, key } = new Authority(t).identity('server', 'IP:127.0.0.1');
     const refused: string[] = [];
     const gate = new TlsGate(
-      { ...files, clientCa: null },
+      { certificate: pem(certificate).toString(), key: pem(key).toString(), clientCa: null },
       { secured: () => undefined, refused: ({ message }) => refused.push(message) },
       50,
     );
@@ -415,7 +373,6 @@ describe('TCP', { skip: noOpenssl }, () => {
     await once(client.resume(), 'close');
     assert.deepEqual(refused, ['TLS handshake timeout']);
     listener.close();
-    rmSync(directory, { recursive: true });
   });
 
   it('refuses a start with files that cannot be read, or are not what they should be', async () => {
@@ -428,11 +385,7 @@ describe('TCP', { skip: noOpenssl }, () => {
         flags: (directory) => {
           const file = join(directory, 'none.pem');
           if (content !== null) writeFileSync(file, content);
-          return {
-            'tls-certificate': file,
-            'tls-key': file,
-            'tls-without-client-certificates': true,
-          };
+          return { ...tls({ certificate: file, key: file }), ...WAIVED };
         },
       });
       assert.equal((await serve.ended).code, 2);
@@ -440,6 +393,12 @@ describe('TCP', { skip: noOpenssl }, () => {
     }
   });
 });
+
+const WAIVED = { 'tls-without-client-certificates': true };
+
+function tls({ certificate, key }: Identity): Record<string, string> {
+  return { 'tls-certificate': certificate, 'tls-key': key };
+}
 
 /** Reads what the server says to a client without a certificate. Not grpc-js: it would leave a socket open. */
 async function anonymousAt(at: string, ca: Buffer): Promise<void> {

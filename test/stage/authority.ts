@@ -21,25 +21,33 @@ export class Authority {
     test.after(() => {
       rmSync(this.directory, { recursive: true });
     });
-    const { certificate, key } = this.#made('ca', 'CA:TRUE');
+    const { certificate, key } = this.#made('ca', 'CA:TRUE', 'DNS:ca', 'ca', []);
     this.certificate = certificate;
     this.#key = key;
   }
 
-  /** `names` as subjectAltName has them: `DNS:localhost,IP:127.0.0.1`. */
-  identity(file: string, names: string): Identity {
-    return this.#made(file, 'CA:FALSE', names, ['-CA', this.certificate, '-CAkey', this.#key]);
+  /** `names` as subjectAltName has them: `DNS:localhost,IP:127.0.0.1`; empty: a common name alone. */
+  identity(file: string, names: string, commonName = file): Identity {
+    const signer = ['-CA', this.certificate, '-CAkey', this.#key];
+    return this.#made(file, 'CA:FALSE', names, commonName, signer);
   }
 
-  #made(file: string, constraint: string, names = 'DNS:ca', signer: string[] = []): Identity {
+  #made(
+    file: string,
+    constraint: string,
+    names: string,
+    commonName: string,
+    signer: readonly string[],
+  ): Identity {
     const [certificate, key] = [`${file}.pem`, `${file}-key.pem`].map((name) =>
       join(this.directory, name),
     ) as [string, string];
     openssl(
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', `/CN=${file}`],
+      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', `/CN=${commonName}`],
       ...['-addext', `basicConstraints=critical,${constraint}`],
-      ...['-addext', `subjectAltName=${names}`, ...signer],
+      ...(names === '' ? [] : ['-addext', `subjectAltName=${names}`]),
+      ...signer,
     );
     return { certificate, key };
   }
