@@ -84,7 +84,7 @@ export class Observing {
     const { bindings, coverage, nodes, mountNamespaces } = await this.#inspector.scan(
       answers.length > 0,
     );
-    log.debug({ took: coverage.scanDuration, bindings: bindings.length }, 'scanned');
+    log.debug({ tookMs: coverage.scanDuration, bindings: bindings.length }, 'scanned');
     this.#triggers.watch({ holders: this.#inspector.holders(), nodes, mountNamespaces });
     const triggers = this.#triggers.states;
     const scanInterval = this.#loop.scanInterval;
@@ -99,7 +99,7 @@ export class Observing {
     if (seen === null || this.#coverage === null) return 'scan';
     this.#triggers.watchHolders(this.#inspector.holders(), tapNodesOf(seen.bindings));
     const observation = this.#difference.part(seen.bindings, seen.gone, this.#coverage);
-    log.trace({ took: performance.now() - begin, differs: observation !== null }, 'looked again');
+    log.trace({ tookMs: performance.now() - begin, differs: observation !== null }, 'looked again');
     if (observation !== null) await tell(observation, []);
     return seen.isUnsettled ? 'unsettled' : 'settled';
   }

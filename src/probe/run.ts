@@ -1,14 +1,17 @@
 /** The probe process: looks at the host and tells the server. It has the rights and no socket. */
-import { destination, pino } from 'pino';
 import { chooseFinder, FinderError } from '../inspect/choose-finder.js';
 import { procFinder } from '../inspect/find.js';
 import { HostError, thisHost } from '../inspect/host.js';
 import { linux } from '../inspect/linux.js';
 import { WalkWorker } from '../inspect/walk-worker.js';
 import { dieWithParent } from '../kernel/parent-death.js';
+import { logUncaught, openLog } from '../log/log.js';
 import { parseProbeConfig } from './config.js';
 import { Observing } from './observing.js';
 import { ServerChannel } from './server-channel.js';
+
+/** Exit code. */
+const INTERNAL = 4;
 
 /** How often to say that it is alive, milliseconds: the server takes longer silence for a hang. */
 const ALIVE = 1000;
@@ -22,7 +25,8 @@ export async function runProbe(json: string): Promise<number> {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   dieWithParent();
   const { finder: choice, logLevel, scanBudget, withoutTriggers } = parseProbeConfig(json);
-  const log = pino({ name: 'tapmap probe', level: logLevel }, destination({ fd: 2, sync: true }));
+  const log = openLog('tapmap probe', logLevel);
+  logUncaught(log, INTERNAL);
   let observing: Observing | null = null;
   const host = orRefusal(() =>
     thisHost('/proc', linux, '/sys', (inode, fd) => observing?.enteredNetns(inode, fd)),
@@ -44,7 +48,7 @@ export async function runProbe(json: string): Promise<number> {
 
     const fail = (error: unknown) => {
       log.error({ err: error }, 'probe failed');
-      end(4);
+      end(INTERNAL);
     };
 
     const started = new Observing({

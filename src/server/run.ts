@@ -1,6 +1,7 @@
 /** The server process, from its configuration to its exit code. */
 import { hostname } from 'node:os';
-import { destination, pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
+import { logUncaught, openLog } from '../log/log.js';
 import { BindingStore } from '../store/binding-store.js';
 import { parseConfig, type Config } from './config.js';
 import { ServerError } from './error.js';
@@ -12,6 +13,9 @@ import { Serving } from './serving.js';
 import { socketOwner } from './socket-owner.js';
 import { SupervisorLink } from './supervisor-link.js';
 import { userToBecome } from './user.js';
+
+/** Exit code. */
+const INTERNAL = 4;
 
 /**
  * Serves until SIGTERM. Returns the exit code: 0, or when it cannot start, after one line on
@@ -29,10 +33,8 @@ export async function runServer(json: string): Promise<number> {
   try {
     const link = new SupervisorLink();
     const config = parseConfig(json);
-    const log = pino(
-      { name: 'tapmap server', level: config.logLevel },
-      destination({ fd: 2, sync: true }),
-    );
+    const log = openLog('tapmap server', config.logLevel);
+    logUncaught(log, INTERNAL);
     const serving = await start(config, link, log);
     await asked;
     await serving.drain(config.drainGrace);

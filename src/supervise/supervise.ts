@@ -1,4 +1,4 @@
-import { destination, pino } from 'pino';
+import { openLog } from '../log/log.js';
 import type { Command } from './child.js';
 import type { FilePaths } from './given-files.js';
 import { Supervisor } from './supervisor.js';
@@ -22,10 +22,7 @@ export interface SuperviseOptions {
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const { server, probe, socketPaths, files, timing } = options;
-  const log = pino(
-    { name: 'tapmap serve', level: options.logLevel },
-    destination({ fd: 2, sync: true }),
-  );
+  const log = openLog('tapmap serve', options.logLevel);
   const supervisor = new Supervisor({
     server,
     probe,

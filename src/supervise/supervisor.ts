@@ -58,7 +58,7 @@ export class Supervisor {
         if (this.#isEnding()) return this.#code;
         if (!this.#listened) return this.#refusal(exit);
         const wait = this.#serverBackoff.next();
-        this.#options.log.error({ ...told(exit), wait }, 'server ended; restarting');
+        this.#options.log.error({ ...told(exit), waitMs: wait }, 'server ended; restarting');
         if (await pause(wait, this.#ending.signal)) return this.#code;
       }
     } finally {
@@ -140,7 +140,7 @@ export class Supervisor {
         return;
       }
       const wait = this.#probeBackoff.next();
-      log.warn({ ...told(exit), probe: probe.number, wait }, 'probe ended; restarting');
+      log.warn({ ...told(exit), probe: probe.number, waitMs: wait }, 'probe ended; restarting');
       if (await pause(wait, either)) return;
     }
   }
