@@ -1,5 +1,6 @@
 /** What all calls of the service share. */
 import type { BindingStore } from '../store/binding-store.js';
+import type { PeerCall } from './admission.js';
 import type { ServiceEvents } from './events.js';
 import type { FanOut } from './fan-out.js';
 import type { Limits } from './limits.js';
@@ -14,6 +15,8 @@ export interface ServiceContext {
    * store; rejects when it cannot be had.
    */
   readonly scanNow: (signal: AbortSignal) => Promise<void>;
+  /** Closes the connection that the call came by, with all that is on it. */
+  readonly disconnect: (call: PeerCall) => void;
   readonly limits: Limits;
   readonly fanOut: FanOut;
   readonly sharedMessages: SharedMessages;

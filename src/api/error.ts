@@ -16,6 +16,9 @@ const CODES = {
   /** The scan that was asked for cannot be had. */
   SCAN_FAILED: Code.UNAVAILABLE,
   TOO_MANY_WATCHERS: Code.RESOURCE_EXHAUSTED,
+  TOO_MANY_LISTS: Code.RESOURCE_EXHAUSTED,
+  /** Of those that wait for a scan. */
+  TOO_MANY_FRESH_LISTS: Code.RESOURCE_EXHAUSTED,
   /** The client takes nothing of what is sent. */
   NOT_READING: Code.ABORTED,
   /** The access policy shows a watcher something else than when it began. */

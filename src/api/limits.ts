@@ -1,7 +1,14 @@
-/** Bounds of what one client may cost. */
+/**
+ * Bounds of what clients may cost. A call counts until the client has taken what it was sent, so that those
+ * that never do are bounded, too: each takes at most the room of `unreadBytes` and a message.
+ */
 export interface Limits {
   /** Watch streams at once, all clients together. */
   readonly watchers: number;
+  /** Lists at once, all clients together. */
+  readonly lists: number;
+  /** Lists among them that wait for a scan. */
+  readonly freshLists: number;
   /** A client that takes nothing of what was sent for so long is ended, milliseconds. */
   readonly stallMs: number;
   /** How long `fresh` may wait for its scan, milliseconds. */
@@ -16,9 +23,11 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   watchers: 10_000,
+  lists: 1_000,
+  freshLists: 500,
   stallMs: 60_000,
   scanMs: 60_000,
-  messageBytes: 256 * 1024,
+  messageBytes: 64 * 1024,
   messageBindings: 500,
-  unreadBytes: 512 * 1024,
+  unreadBytes: 128 * 1024,
 };

@@ -30,6 +30,11 @@ export interface ResponseStreamOptions {
   readonly onSent?: (observedAt: number | null) => void;
   /** The call is over: release all that belongs to it. Called once. */
   readonly onClose?: (end: StreamEnd) => void;
+  /**
+   * The call is over, and again the client has taken nothing for so long: only the end of its connection frees
+   * what waits for it.
+   */
+  readonly onAbandoned: () => void;
 }
 
 /** The source of a list that is sent from its first message to its last. */
@@ -64,7 +69,7 @@ export class ResponseStream {
   readonly #unread: Outgoing[] = [];
   #unreadBytes = 0;
   #closed = false;
-  /** Runs while there is anything unread. */
+  /** Runs while there is anything unread, after the end of the call too. */
   #stallTimer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -77,6 +82,7 @@ export class ResponseStream {
     this.#options = options;
     // Comes for a cancelled call, a deadline, and a connection that is lost.
     call.on('cancelled', () => {
+      this.#stopStallTimer();
       this.#close('CANCELLED');
     });
   }
@@ -121,9 +127,7 @@ export class ResponseStream {
     const bytes = outgoing.bytes.length + MESSAGE_OVERHEAD;
     this.#unread.push(outgoing);
     this.#unreadBytes += bytes;
-    this.#stallTimer ??= setTimeout(() => {
-      this.#stalled();
-    }, this.#options.limits.stallMs);
+    if (this.#stallTimer === null) this.#startStallTimer();
     this.#call.write(outgoing.bytes, (error?: Error | null) => {
       this.#unread.shift();
       this.#unreadBytes -= bytes;
@@ -134,16 +138,27 @@ export class ResponseStream {
   }
 
   #taken(): void {
-    if (this.#closed) return;
     if (this.#unread.length > 0) {
       this.#stallTimer?.refresh();
     } else {
       this.#stopStallTimer();
     }
-    this.pump();
+    if (!this.#closed) this.pump();
+  }
+
+  #startStallTimer(): void {
+    this.#stallTimer = setTimeout(() => {
+      this.#stalled();
+    }, this.#options.limits.stallMs);
   }
 
   #stalled(): void {
+    this.#stallTimer = null;
+    if (this.#closed) {
+      this.#options.onAbandoned();
+      return;
+    }
+    this.#startStallTimer();
     const seconds = this.#options.limits.stallMs / 1000;
     this.fail(new ApiError('NOT_READING', `the client did not read for ${seconds} s`));
   }
@@ -151,7 +166,6 @@ export class ResponseStream {
   #close(end: StreamEnd): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#stopStallTimer();
     this.#options.onClose?.(end);
   }
 

@@ -6,7 +6,9 @@ import type {
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Peer } from '../access/peer.js';
 import { admit, type AccessControl } from './admission.js';
+import { CallSlots } from './call-slots.js';
 import type { ServiceContext } from './context.js';
+import type { ApiErrorReason } from './error.js';
 import { ApiError } from './error.js';
 import { FanOut } from './fan-out.js';
 import { freshScan } from './fresh-scan.js';
@@ -56,6 +58,7 @@ type TapBindingServiceHandlers = {
 };
 
 const RETRY_MS = 1000;
+/** A list is over in a moment, a watch is not. */
 const RETRY_WATCH_MS = 10_000;
 
 export function tapBindingService(options: TapBindingServiceOptions): TapBindingApi {
@@ -80,6 +83,8 @@ class TapBindingService {
   readonly #draining: AbortSignal;
   readonly #access: AccessControl;
   readonly #watchers = new Set<OpenWatch>();
+  readonly #watchSlots: CallSlots;
+  readonly #listSlots: CallSlots;
   /** Lists that wait for a scan. */
   readonly #waiting = new Set<AbortController>();
 
@@ -90,6 +95,9 @@ class TapBindingService {
       fanOut: new FanOut(),
       sharedMessages: new SharedMessages(),
     };
+    const { watchers, lists } = this.#context.limits;
+    this.#watchSlots = new CallSlots(watchers, () => tooMany('TOO_MANY_WATCHERS', 'watchers'));
+    this.#listSlots = new CallSlots(lists, () => tooMany('TOO_MANY_LISTS', 'lists at once'));
     this.#access = options.access;
     this.#draining = options.lifecycle.draining;
     // One listener for all calls: they come and go, the signal stays.
@@ -107,6 +115,7 @@ class TapBindingService {
       this.#checkReady();
       const access = admit(this.#access, this.#access.peerOf(call));
       const plan = parseListRequest(call.request, access);
+      this.#listSlots.take(call);
       if (plan.fresh) await this.#waitForScan(call);
       if (call.cancelled) return;
       const messages = listMessages(this.#context, this.#context.store.snapshot(), plan);
@@ -114,7 +123,11 @@ class TapBindingService {
       const onSent = (): void => {
         events.sent('ListTapBindings', null);
       };
-      new ResponseStream(call, sourceOf(messages), { limits, onInternalError, onSent }).pump();
+      const onAbandoned = (): void => {
+        this.#context.disconnect(call);
+      };
+      const streamOptions = { limits, onInternalError, onSent, onAbandoned };
+      new ResponseStream(call, sourceOf(messages), streamOptions).pump();
     } catch (error) {
       if (!call.cancelled) failCall(call, error, onInternalError);
     }
@@ -126,11 +139,8 @@ class TapBindingService {
       const peer = this.#access.peerOf(call);
       const access = admit(this.#access, peer);
       const plan = parseWatchRequest(call.request, access);
-      if (this.#watchers.size >= this.#context.limits.watchers) {
-        const message = 'there are as many watchers as the server allows';
-        throw new ApiError('TOO_MANY_WATCHERS', message, { retryAfterMs: RETRY_WATCH_MS });
-      }
       if (call.cancelled) return;
+      this.#watchSlots.take(call);
       const start = watchStart(plan, this.#context.store);
       const watcher = new Watcher(this.#context, call, plan, () => {
         this.#watchers.delete(watching);
@@ -172,6 +182,9 @@ class TapBindingService {
   }
 
   async #waitForScan(call: ListCall): Promise<void> {
+    if (this.#waiting.size >= this.#context.limits.freshLists) {
+      throw tooMany('TOO_MANY_FRESH_LISTS', 'lists that wait for a scan');
+    }
     const waiting = new AbortController();
     const cancel = (): void => {
       waiting.abort();
@@ -185,6 +198,11 @@ class TapBindingService {
       call.off('cancelled', cancel);
     }
   }
+}
+
+function tooMany(reason: ApiErrorReason, what: string): ApiError {
+  const retryAfterMs = reason === 'TOO_MANY_WATCHERS' ? RETRY_WATCH_MS : RETRY_MS;
+  return new ApiError(reason, `there are as many ${what} as the server allows`, { retryAfterMs });
 }
 
 function draining(): ApiError {

@@ -72,6 +72,9 @@ export class Watcher implements ResponseSource, Watching {
       onClose: (end) => {
         this.#close(end);
       },
+      onAbandoned: () => {
+        context.disconnect(call);
+      },
     });
   }
 

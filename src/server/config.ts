@@ -36,6 +36,8 @@ const schema = z.strictObject({
   isDefaultAddress: z.boolean(),
   /** How long a probe that has spoken may be silent. */
   probeSilence: milliseconds.default(5000),
+  /** How long a client may take nothing of what it was sent, before its call ends. */
+  stallLimit: milliseconds.default(60_000),
   /** How long calls may take to end when the server drains. */
   drainGrace: milliseconds.default(5000),
 });

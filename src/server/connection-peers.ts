@@ -44,8 +44,13 @@ export function tcpPeer(connection: Socket): Peer {
   return { kind: 'tcp', address, port, plaintext: !isTls, certificate };
 }
 
+interface Known {
+  readonly connection: Socket;
+  readonly peer: Peer;
+}
+
 export class ConnectionPeers {
-  readonly #peers = new Map<string, Peer>();
+  readonly #known = new Map<string, Known>();
   #connections = 0;
 
   /**
@@ -56,14 +61,19 @@ export class ConnectionPeers {
     const key = `connection ${++this.#connections}`;
     Object.defineProperty(connection, 'remoteAddress', { value: key });
     Object.defineProperty(connection, 'remotePort', { value: undefined });
-    this.#peers.set(key, peer);
+    this.#known.set(key, { connection, peer });
     connection.once('close', () => {
-      this.#peers.delete(key);
+      this.#known.delete(key);
     });
   }
 
   /** Null: its connection is gone. */
   of(call: { getPeer(): string }): Peer | null {
-    return this.#peers.get(call.getPeer()) ?? null;
+    return this.#known.get(call.getPeer())?.peer ?? null;
+  }
+
+  /** Closes the connection of a call. */
+  disconnect(call: { getPeer(): string }): void {
+    this.#known.get(call.getPeer())?.connection.destroy();
   }
 }

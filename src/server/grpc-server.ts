@@ -11,8 +11,8 @@ import { addReflection } from './reflection.js';
 const RECEIVE_MAX = 1024 * 1024;
 /** Messages are cut far below; one binding alone may be large. */
 const SEND_MAX = 64 * 1024 * 1024;
-/** Of one connection. */
-const STREAMS_MAX = 4096;
+/** Of one connection: a client that opens more waits, and cannot take all that the service allows. */
+const STREAMS_MAX = 1024;
 const KEEPALIVE_MS = 30_000;
 // No client is cut off before the minute that the API gives it to take what was sent.
 const KEEPALIVE_TIMEOUT_MS = 60_000;

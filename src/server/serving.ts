@@ -75,8 +75,12 @@ export class Serving {
       store,
       node,
       access: this.#access,
-      limits: { watchers: config.maxWatchers },
+      limits: { watchers: config.maxWatchers, stallMs: config.stallLimit },
       scanNow: (signal) => this.#feed.scanNow(signal),
+      disconnect: (call) => {
+        log.info({ peer: peers.of(call) }, 'closed the connection of a client that does not read');
+        peers.disconnect(call);
+      },
       lifecycle: { draining: this.#draining.signal },
       events: metrics?.service ?? NO_EVENTS,
       log: (error, method) => {

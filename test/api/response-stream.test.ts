@@ -18,12 +18,14 @@ function streamOf(t: TestContext, count: number, size: number) {
   const client = new ClientThatLags();
   const messages = Array.from({ length: count }, () => Buffer.alloc(size));
   let closes = 0;
+  let abandoned = 0;
   const stream = new ResponseStream(client.call, sourceOf(messages.values()), {
     limits: { stallMs: MINUTE, unreadBytes: 1_000 },
     onInternalError: unexpected,
     onClose: () => closes++,
+    onAbandoned: () => abandoned++,
   });
-  return { clock, client, stream, closes: () => closes };
+  return { clock, client, stream, closes: () => closes, abandoned: () => abandoned };
 }
 
 test('no more is written than the client may have unread', (t) => {
@@ -65,6 +67,37 @@ test('a client that takes nothing for a minute is ended with ABORTED', (t) => {
   assert.equal(closes(), 1);
 });
 
+test('a client that takes nothing for another minute after the end is given up', (t) => {
+  const { clock, client, stream, closes, abandoned } = streamOf(t, 100, 400);
+  stream.pump();
+  clock.tick(MINUTE);
+  clock.tick(MINUTE - 1);
+  client.take();
+  clock.tick(MINUTE - 1);
+  assert.equal(abandoned(), 0);
+  clock.tick(1);
+  assert.deepEqual([client.code, closes(), abandoned()], [Code.ABORTED, 1, 1]);
+  clock.tick(10 * MINUTE);
+  assert.equal(abandoned(), 1);
+});
+
+test('a client that takes all after the end is not given up', (t) => {
+  const { clock, client, stream, abandoned } = streamOf(t, 100, 400);
+  stream.pump();
+  clock.tick(MINUTE);
+  client.take(3);
+  clock.tick(10 * MINUTE);
+  assert.deepEqual([client.untaken, abandoned(), clock.pending], [0, 0, 0]);
+});
+
+test('a client that never takes the end of a list is given up, too', (t) => {
+  const { clock, client, stream, abandoned } = streamOf(t, 2, 400);
+  stream.pump();
+  assert.equal(client.code, Code.OK);
+  clock.tick(MINUTE);
+  assert.equal(abandoned(), 1);
+});
+
 test('a client that takes a little each minute is not ended', (t) => {
   const { clock, client, stream } = streamOf(t, 100, 400);
   stream.pump();
@@ -85,6 +118,7 @@ test('a client that has taken all there is may be silent for ever', (t) => {
   const stream = new ResponseStream(client.call, source, {
     limits,
     onInternalError: unexpected,
+    onAbandoned: () => unexpected(new Error('it took all')),
   });
   stream.pump();
   client.take();
@@ -117,6 +151,7 @@ test('an error of the source ends the call with INTERNAL and is told to the insi
   new ResponseStream(client.call, source, {
     limits,
     onInternalError: (error) => internal.push(error),
+    onAbandoned: () => unexpected(new Error('it took all')),
   }).pump();
   assert.deepEqual([client.code, client.details], [Code.INTERNAL, 'internal error']);
   assert.deepEqual(internal, [inside]);

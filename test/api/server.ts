@@ -47,10 +47,12 @@ interface ListAnswer {
   readonly summary: ListSummary;
 }
 
-class TestServer {
+export class TestServer {
   readonly draining = new AbortController();
   /** Errors that no client was told of. */
   readonly logged: unknown[] = [];
+  /** How many calls asked for the end of their connection. */
+  disconnected = 0;
   /** To be called when `access` of the options says something else. */
   accessChanged: () => void = () => undefined;
   readonly #server: Server;
@@ -74,6 +76,7 @@ class TestServer {
       store,
       node: NODE,
       scanNow: options.scanNow ?? (() => Promise.reject(new Error('no scan in this test'))),
+      disconnect: () => self.disconnected++,
       access: options.access ?? EVERYBODY,
       lifecycle: { draining: self.draining.signal },
       limits: options.limits ?? {},

@@ -33,6 +33,7 @@ function watch(t: TestContext, unreadBytes: number) {
     store,
     node: 'host1',
     scanNow: () => Promise.reject(new Error('no scan in this test')),
+    disconnect: () => assert.fail('nothing is to be disconnected'),
     limits: { ...DEFAULT_LIMITS, unreadBytes },
     fanOut: new FanOut(),
     sharedMessages: new SharedMessages(),

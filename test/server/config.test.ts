@@ -30,6 +30,7 @@ describe('the configuration of the server', () => {
       ],
       probeSilence: 5000,
       metricsListen: null,
+      stallLimit: 60_000,
       drainGrace: 5000,
     });
   });

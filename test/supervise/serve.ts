@@ -20,6 +20,7 @@ export interface ServeOptions {
   /** Further flags, by their names; they may name files in the directory. */
   readonly flags?: (directory: string) => Readonly<Record<string, unknown>>;
   readonly probeSilence?: number;
+  readonly stallLimit?: number;
   readonly timing?: Partial<Timing>;
   readonly devices?: readonly string[];
   readonly mode?: Script['mode'];
@@ -57,7 +58,11 @@ export class Serve {
     const flags = { ...(user === undefined ? {} : { user }), ...options.flags?.(this.directory) };
     const { server, socketPaths, files } = serveSettings({ listen, ...flags }, {}, 1);
     const start: ServeStart = {
-      server: { ...server, probeSilence: options.probeSilence ?? 5000 },
+      server: {
+        ...server,
+        probeSilence: options.probeSilence ?? 5000,
+        stallLimit: options.stallLimit ?? 60_000,
+      },
       socketPaths,
       files,
       script: options.realProbe === true ? null : this.#script,

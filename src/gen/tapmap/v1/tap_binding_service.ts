@@ -2055,11 +2055,17 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
  * - UNAVAILABLE, `STARTING` (no scan has finished yet), `DRAINING` (the server is
  *   about to end), `SCAN_FAILED` (the scan of `fresh` could not be had). Try
  *   again; google.rpc.RetryInfo says when.
- * - RESOURCE_EXHAUSTED, `TOO_MANY_WATCHERS`: the server has as many watch streams
- *   as it allows. Try again; google.rpc.RetryInfo says when.
+ * - RESOURCE_EXHAUSTED, `TOO_MANY_WATCHERS`, `TOO_MANY_LISTS`,
+ *   `TOO_MANY_FRESH_LISTS` (lists with `fresh` that wait for their scan): the
+ *   server has as many at once as it allows, all clients together. One counts
+ *   until the client has read to its end. Try again; google.rpc.RetryInfo says
+ *   when. Beyond 1,024 calls on one connection further ones wait for others to
+ *   end.
  * - ABORTED, `NOT_READING`: the client took nothing of what was sent for a minute.
  *   `ACCESS_CHANGED`: the access policy shows a watcher more or less of a binding
- *   now. In both cases a watcher may resume at once.
+ *   now. In both cases a watcher may resume at once, and a list is asked for
+ *   again. Who does not read for another minute does not get to see this status:
+ *   the connection is closed.
  * - UNAUTHENTICATED, `NO_CREDENTIALS`: the client has shown no certificate, and
  *   the access policy lets nobody list who has none.
  * - PERMISSION_DENIED, `ACCESS_DENIED`: the access policy does not let this client
@@ -2074,7 +2080,8 @@ export const TapBindingServiceService = {
    *
    * A server stream on purpose, unlike AIP-132 and AIP-158 would have it: a host
    * with 100,000 bindings needs neither pages nor a large message. The last
-   * message of the stream, and only it, has `summary`.
+   * message of the stream, and only it, has `summary`. A client that takes nothing
+   * for a minute is ended with ABORTED.
    */
   listTapBindings: {
     path: "/tapmap.v1.TapBindingService/ListTapBindings" as const,
@@ -2117,7 +2124,8 @@ export interface TapBindingServiceServer extends UntypedServiceImplementation {
    *
    * A server stream on purpose, unlike AIP-132 and AIP-158 would have it: a host
    * with 100,000 bindings needs neither pages nor a large message. The last
-   * message of the stream, and only it, has `summary`.
+   * message of the stream, and only it, has `summary`. A client that takes nothing
+   * for a minute is ended with ABORTED.
    */
   listTapBindings: handleServerStreamingCall<ListTapBindingsRequest, ListTapBindingsResponse>;
   /**
@@ -2140,7 +2148,8 @@ export interface TapBindingServiceClient extends Client {
    *
    * A server stream on purpose, unlike AIP-132 and AIP-158 would have it: a host
    * with 100,000 bindings needs neither pages nor a large message. The last
-   * message of the stream, and only it, has `summary`.
+   * message of the stream, and only it, has `summary`. A client that takes nothing
+   * for a minute is ended with ABORTED.
    */
   listTapBindings(
     request: ListTapBindingsRequest,
