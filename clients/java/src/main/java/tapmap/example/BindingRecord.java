@@ -1,7 +1,7 @@
 package tapmap.example;
 
 import java.util.List;
-import tapmap.v1.TapBindingOuterClass.TapBinding;
+import tapmap.v1.TapBinding;
 
 /** What is printed of a binding. */
 record BindingRecord(

@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import tapmap.v1.TapBindingOuterClass.TapBinding;
-import tapmap.v1.TapBindingServiceOuterClass.Change;
-import tapmap.v1.TapBindingServiceOuterClass.SnapshotReason;
-import tapmap.v1.TapBindingServiceOuterClass.WatchTapBindingsResponse;
+import tapmap.v1.Change;
+import tapmap.v1.SnapshotReason;
+import tapmap.v1.TapBinding;
+import tapmap.v1.WatchTapBindingsResponse;
 
 /** What is known of the host after the messages of a watch so far. */
 final class Replay {

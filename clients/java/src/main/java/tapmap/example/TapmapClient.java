@@ -18,9 +18,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
+import tapmap.v1.ListTapBindingsRequest;
+import tapmap.v1.TapBindingFilter;
 import tapmap.v1.TapBindingServiceGrpc;
-import tapmap.v1.TapBindingServiceOuterClass.ListTapBindingsRequest;
-import tapmap.v1.TapBindingServiceOuterClass.TapBindingFilter;
 
 /** Lists the TAP and TUN devices of a host with their holders, or watches them. */
 public final class TapmapClient {

@@ -6,9 +6,9 @@ import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import tapmap.v1.TapBindingFilter;
 import tapmap.v1.TapBindingServiceGrpc;
-import tapmap.v1.TapBindingServiceOuterClass.TapBindingFilter;
-import tapmap.v1.TapBindingServiceOuterClass.WatchTapBindingsRequest;
+import tapmap.v1.WatchTapBindingsRequest;
 
 /** A watch that outlives the server: it reconnects, and goes on where it was. */
 final class Watch {
