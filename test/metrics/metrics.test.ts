@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { WatchTapBindingsRequest } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { connect, list, Watch } from '../supervise/client.js';
+import { child } from '../cli/stage.js';
 import { Serve, type ServeOptions } from '../supervise/serve.js';
 import { missing } from '../stage/ability.js';
 import { watchForLeaks } from '../stage/leaks.js';
@@ -171,6 +172,20 @@ describe('the metrics of a server', () => {
     measured.serve.kill('SIGTERM');
     assert.equal((await measured.serve.ended).code, 0);
     await assert.rejects(ask(where), /ECONNREFUSED/);
+  });
+
+  it('may be told beyond loopback, of which the log warns', async () => {
+    await using measured = new Measured({}, 'tcp://0.0.0.0:0');
+    await measured.serve.serving();
+    const [, port] = /"metrics":"tcp:\/\/0\.0\.0\.0:(\d+)"/.exec(measured.serve.stderr) ?? [];
+    assert.equal((await ask({ host: '127.0.0.1', port: Number(port) })).status, 200);
+    assert.match(measured.serve.stderr, /"level":"warn".*metrics are told to all who reach/);
+  });
+
+  it('have an address that is one, or it is bad usage', async () => {
+    const { code, err } = await child(['serve', '--metrics-listen', '9464']);
+    assert.equal(code, 2);
+    assert.match(err, /^tapmap: serve: --metrics-listen "9464" is not unix:/);
   });
 
   it('have an address that is bound as the others are, or none of them is', async () => {
