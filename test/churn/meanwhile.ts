@@ -58,6 +58,12 @@ export class Meanwhile {
     if (operation.do === 'exec' || operation.do === 'kill') {
       this.#letGo.add(this.#pidOf.get(operation.process)!);
     }
+    // The last file that keeps a namespace lets go of its device first; the namespace follows when the
+    // kernel comes to it, and the device stays until then.
+    for (const [device, places] of this.#placesOf) {
+      if (this.truth.namespaces.has(device.netns)) continue;
+      for (const key of places) this.#unheld.add(key);
+    }
     const present = this.#present();
     for (const key of this.#throughout) if (!present.has(key)) this.#throughout.delete(key);
     this.#remember();
