@@ -1,15 +1,9 @@
 // Writes the compiled schema as a TypeScript module, so that reflection and JSON need no .proto files
 // at run time. Part of `npm run generate`.
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { compiledSchema } from './schema.mjs';
 
-const set = execFileSync('buf', [
-  'build',
-  'proto',
-  '--as-file-descriptor-set',
-  '-o',
-  '-#format=binpb',
-]);
+const set = compiledSchema();
 const lines = set.toString('base64').match(/.{1,96}/g);
 writeFileSync(
   'src/gen/descriptors.ts',
