@@ -11,24 +11,14 @@ import {
   statusOfPath,
 } from './descriptor.js';
 import { openInRoot } from './openat2.js';
+import { getsockopt, SOL_SOCKET } from './socket-option.js';
 
 type Setns = (fd: number, type: number) => number;
-type Getsockopt = (
-  fd: number,
-  level: number,
-  option: number,
-  value: bigint,
-  size: bigint,
-) => number;
 type Socket = (domain: number, type: number, protocol: number) => number;
 const setns = libc.func('int setns(int fd, int type)') as Setns;
-const getsockopt = libc.func(
-  'int getsockopt(int fd, int level, int option, void *value, void *size)',
-) as Getsockopt;
 const socketCall = libc.func('int socket(int domain, int type, int protocol)') as Socket;
 
 const CLONE_NEWNET = 0x40000000;
-const SOL_SOCKET = 1;
 // include/uapi/asm-generic/socket.h
 const SO_NETNS_COOKIE = 71;
 const SOCK_CLOEXEC = 0o2000000;

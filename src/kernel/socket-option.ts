@@ -1,4 +1,4 @@
-/** Options of sockets: setsockopt(2), socket(7). */
+/** Options of sockets: getsockopt(2), setsockopt(2), socket(7). */
 import { isKernelError } from './kernel-error.js';
 import { addressOf, checked, libc } from './libc.js';
 
@@ -13,7 +13,19 @@ const setsockoptCall = libc.func(
   'int setsockopt(int fd, int level, int option, void *value, unsigned int size)',
 ) as Setsockopt;
 
-const SOL_SOCKET = 1;
+type Getsockopt = (
+  fd: number,
+  level: number,
+  option: number,
+  value: bigint,
+  size: bigint,
+) => number;
+/** `size` is the address of a 32-bit number: the room at `value`, and then what is used of it. */
+export const getsockopt = libc.func(
+  'int getsockopt(int fd, int level, int option, void *value, void *size)',
+) as Getsockopt;
+
+export const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SO_ATTACH_FILTER = 26;
 

@@ -1,19 +1,8 @@
 /** Who connected to a unix socket: SO_PEERCRED, SO_PEERGROUPS, unix(7); net/core/sock.c. */
 import { isKernelError } from './kernel-error.js';
-import { addressOf, checked, libc } from './libc.js';
+import { addressOf, checked } from './libc.js';
+import { getsockopt, SOL_SOCKET } from './socket-option.js';
 
-type Getsockopt = (
-  fd: number,
-  level: number,
-  option: number,
-  value: bigint,
-  size: bigint,
-) => number;
-const getsockoptCall = libc.func(
-  'int getsockopt(int fd, int level, int option, void *value, void *size)',
-) as Getsockopt;
-
-const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERGROUPS = 59;
 
@@ -52,6 +41,6 @@ function option(fd: number, name: number, room: number): Buffer {
   const value = Buffer.alloc(room);
   const size = Buffer.alloc(4);
   size.writeUInt32LE(room);
-  checked('getsockopt', getsockoptCall(fd, SOL_SOCKET, name, addressOf(value), addressOf(size)));
+  checked('getsockopt', getsockopt(fd, SOL_SOCKET, name, addressOf(value), addressOf(size)));
   return value.subarray(0, size.readUInt32LE());
 }
