@@ -14,7 +14,7 @@ import { FanOut } from './fan-out.js';
 import { freshScan } from './fresh-scan.js';
 import type { Limits } from './limits.js';
 import { DEFAULT_LIMITS } from './limits.js';
-import { listMessages, parseListRequest } from './list-tap-bindings.js';
+import { listMessages, parseListRequest, type ListPlan } from './list-tap-bindings.js';
 import { failCall, ResponseStream, sourceOf } from './response-stream.js';
 import { SharedMessages } from './shared-messages.js';
 import { Watcher } from './watcher.js';
@@ -113,10 +113,13 @@ class TapBindingService {
     };
     try {
       this.#checkReady();
-      const access = admit(this.#access, this.#access.peerOf(call));
-      const plan = parseListRequest(call.request, access);
+      let plan = this.#listPlan(call);
       this.#listSlots.take(call);
-      if (plan.fresh) await this.#waitForScan(call);
+      if (plan.fresh) {
+        await this.#waitForScan(call);
+        // The access policy may be another one by now.
+        if (!call.cancelled) plan = this.#listPlan(call);
+      }
       if (call.cancelled) return;
       const messages = listMessages(this.#context, this.#context.store.snapshot(), plan);
       const { limits, events } = this.#context;
@@ -131,6 +134,11 @@ class TapBindingService {
     } catch (error) {
       if (!call.cancelled) failCall(call, error, onInternalError);
     }
+  }
+
+  #listPlan(call: ListCall): ListPlan {
+    const access = admit(this.#access, this.#access.peerOf(call));
+    return parseListRequest(call.request, access);
   }
 
   watch(call: WatchCall): void {

@@ -6,6 +6,7 @@ import type { AccessControl } from '../../src/api/admission.js';
 import type { Peer } from '../../src/access/peer.js';
 import { SnapshotReason, View } from '../../src/gen/tapmap/v1/tap_binding_service.js';
 import { binding, holder, observed } from '../store/observations.js';
+import { until } from '../stage/until.js';
 import { errorDetails } from './error-details.js';
 import { failure, serve } from './server.js';
 
@@ -63,6 +64,22 @@ test('a list and a watch are refused with who the server takes the client for', 
   const anonymous = await failure(server.list());
   assert.equal(anonymous.code, status.UNAUTHENTICATED);
   assert.equal(errorDetails(anonymous).reason, 'NO_CREDENTIALS');
+});
+
+test('a list that waits for its scan is answered by the policy of then', async (t) => {
+  const access = new Policy();
+  let scanned = (): void => undefined;
+  const scanNow = async (): Promise<void> =>
+    new Promise((resolve) => {
+      scanned = resolve;
+      access.list = false;
+    });
+  const server = await serve(t, { access, scanNow });
+  server.store.apply(observed(1_000, [HELD]));
+  const answer = failure(server.list({ fresh: true }));
+  await until('it waits', () => !access.list);
+  scanned();
+  assert.equal((await answer).code, status.PERMISSION_DENIED);
 });
 
 test('watchers of the same, one of them redacted, get what each may see', async (t) => {
