@@ -144,10 +144,13 @@ test(
     const { coverage } = scan;
     assert.equal(coverage.finder, 'PROC');
     assert.ok(coverage.processesSeen >= 1);
-    assert.equal(coverage.processesDenied, coverage.deniedProcesses.length);
+    const { processesDenied, deniedProcesses } = coverage;
+    assert.equal(deniedProcesses.length, Math.min(processesDenied, 100));
+    // A user is refused by all processes of others: those of lower pids may be more than are told.
+    const isTold = deniedProcesses.length < 100 || deniedProcesses.at(-1)!.pid >= denied.pid;
     assert.deepEqual(
-      coverage.deniedProcesses.filter(({ pid }) => pid === denied.pid),
-      [{ pid: denied.pid, errno: 'EACCES' }],
+      deniedProcesses.filter(({ pid }) => pid === denied.pid),
+      isTold ? [{ pid: denied.pid, errno: 'EACCES' }] : [],
     );
     assert.ok(!coverage.deniedProcesses.some(({ pid }) => pid === unattached.pid));
     assert.ok(coverage.netnsSeen >= 1);
