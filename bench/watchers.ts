@@ -10,6 +10,8 @@ const MAIN = fileURLToPath(new URL('./watchers-main.ts', import.meta.url));
 /** Clients are not all in one process, nor each in its own. */
 const PER_PROCESS = 250;
 export const PER_SECOND = 200;
+/** How long before a change the look may have begun that saw it, milliseconds. */
+const OBSERVING = 100;
 
 export interface WatchersOptions {
   readonly service: Service;
@@ -94,15 +96,14 @@ export async function follow(
     await changer.change(devices, { perSecond: PER_SECOND, seconds: 2, abort });
     await answers(programs, 'begin');
     const [begin, used] = [performance.now(), processorTime(server)];
-    await changer.change(devices, { perSecond: PER_SECOND, seconds, abort });
+    const lastChange = await changer.change(devices, { perSecond: PER_SECOND, seconds, abort });
     const share = (processorTime(server) - used) / ((performance.now() - begin) / 1000);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const reports = await answers(programs, 'report');
     const followed = reports.flatMap((text) => (JSON.parse(text) as WatchersReport).followed);
-    const last = Math.max(...followed.map((one) => one.last));
     const worst = Math.max(...followed.map((one) => one.worst));
     const lost = followed.filter(
-      (one) => one.ended || one.messages === 0 || one.last < last,
+      (one) => one.ended || one.messages === 0 || one.last < lastChange - OBSERVING,
     ).length;
     return { worst, lost, share, peak };
   } finally {

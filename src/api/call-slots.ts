@@ -19,6 +19,10 @@ export class CallSlots {
     this.#refusal = refusal;
   }
 
+  get taken(): number {
+    return this.#calls;
+  }
+
   /** Throws the refusal. */
   take<Request>(call: ServerWritableStream<Request, Buffer>): void {
     // It is not heard of any more.

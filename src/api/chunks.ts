@@ -1,32 +1,31 @@
 /** Cuts a long list into messages of bounded size. */
 import type { Limits } from './limits.js';
 
-export interface Chunk<Item> {
-  readonly items: Item[];
-  /** No chunk follows. */
-  readonly last: boolean;
-}
+/** Encodes a message of these items; `last`: none follows. */
+export type EncodeChunk<Item> = (items: Item[], last: boolean) => Buffer;
 
 /**
- * Chunks of `items` as they come, lazily, each within the limits unless a single item is not. Of no
- * items: one empty chunk with `always`, else none.
+ * Messages of `items` as they come, lazily, each within the limits unless a single item is not. Of no items:
+ * one without any with `always`, else none. Between two messages nothing of the former is kept: items take many
+ * times the room of their encoding, and there are as many of these generators as clients that do not read.
  */
 export function* chunks<Item>(
   items: Iterable<{ readonly item: Item; readonly size: number }>,
   limits: Pick<Limits, 'messageBytes' | 'messageBindings'>,
   always: boolean,
-): Generator<Chunk<Item>> {
-  let chunk: Item[] = [];
+  encode: EncodeChunk<Item>,
+): Generator<Buffer> {
+  const chunk: Item[] = [];
   let chunkSize = 0;
+  const taken = (): Item[] => chunk.splice(0);
   for (const { item, size } of items) {
     const isFull = chunk.length >= limits.messageBindings || chunkSize + size > limits.messageBytes;
     if (isFull && chunk.length > 0) {
-      yield { items: chunk, last: false };
-      chunk = [];
+      yield encode(taken(), false);
       chunkSize = 0;
     }
     chunk.push(item);
     chunkSize += size;
   }
-  if (chunk.length > 0 || always) yield { items: chunk, last: true };
+  if (chunk.length > 0 || always) yield encode(taken(), true);
 }

@@ -18,6 +18,8 @@ export interface ServiceContext {
   /** Closes the connection that the call came by, with all that is on it. */
   readonly disconnect: (call: PeerCall) => void;
   readonly limits: Limits;
+  /** How much one stream may have unread, as many as there are now, bytes. */
+  readonly room: () => number;
   readonly fanOut: FanOut;
   readonly sharedMessages: SharedMessages;
   readonly events: ServiceEvents;

@@ -1,6 +1,6 @@
 /**
  * Bounds of what clients may cost. A call counts until the client has taken what it was sent, so that those
- * that never do are bounded, too: each takes at most the room of `unreadBytes` and a message.
+ * that never do are bounded, too: each takes at most the room of its share of unread bytes and a message.
  */
 export interface Limits {
   /** Watch streams at once, all clients together. */
@@ -17,8 +17,10 @@ export interface Limits {
   readonly messageBytes: number;
   /** Bindings or changes in one message at most. */
   readonly messageBindings: number;
-  /** About the encoded size of what one stream may have written that the client did not take. */
+  /** What one stream may have written that the client did not take, encoded, before the last message. */
   readonly unreadBytes: number;
+  /** The same for all streams together: where they are many, each has its share. */
+  readonly allUnreadBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -30,4 +32,5 @@ export const DEFAULT_LIMITS: Limits = {
   messageBytes: 64 * 1024,
   messageBindings: 500,
   unreadBytes: 128 * 1024,
+  allUnreadBytes: 32 * 1024 * 1024,
 };

@@ -36,17 +36,16 @@ export function parseListRequest(request: ListTapBindingsRequest, access: Access
 }
 
 /** The encoded messages of the answer, made as they are asked for. The snapshot does not change meanwhile. */
-export function* listMessages(
+export function listMessages(
   context: ServiceContext,
   snapshot: StoreSnapshot,
   plan: ListPlan,
 ): Generator<Buffer> {
   const selected = selectedBindings(context.node, snapshot, plan);
-  for (const { items, last } of chunks(selected, context.limits, true)) {
+  return chunks(selected, context.limits, true, (bindings, last) => {
     const summary = last ? listSummary(snapshot, plan) : undefined;
-    const message = ListTapBindingsResponse.encode({ bindings: items, summary });
-    yield Buffer.from(message.finish());
-  }
+    return Buffer.from(ListTapBindingsResponse.encode({ bindings, summary }).finish());
+  });
 }
 
 function* selectedBindings(

@@ -23,7 +23,9 @@ export interface ResponseSource {
 }
 
 export interface ResponseStreamOptions {
-  readonly limits: Pick<Limits, 'stallMs' | 'unreadBytes'>;
+  readonly limits: Pick<Limits, 'stallMs'>;
+  /** How much the client may have unread now before it has to read, bytes. */
+  readonly room: () => number;
   /** Takes an error that the client is not told of. */
   readonly onInternalError: (error: unknown) => void;
   /** The client's connection has taken a message. */
@@ -65,8 +67,8 @@ export class ResponseStream {
   readonly #call: ServerWritableStream<unknown, Buffer>;
   readonly #source: ResponseSource;
   readonly #options: ResponseStreamOptions;
-  /** What was written and not taken, the oldest first. */
-  readonly #unread: Outgoing[] = [];
+  /** Of what was written and not taken, the oldest first, when it was observed. */
+  readonly #unread: (number | null)[] = [];
   #unreadBytes = 0;
   #closed = false;
   /** Runs while there is anything unread, after the end of the call too. */
@@ -89,8 +91,7 @@ export class ResponseStream {
 
   /** When the oldest change that the client has not taken was observed; null: none is on the way. */
   get unreadSince(): number | null {
-    for (const { observedAt } of this.#unread) if (observedAt !== null) return observedAt;
-    return null;
+    return this.#unread.find((observedAt) => observedAt !== null) ?? null;
   }
 
   /** Sends what the source has, as far as there is room. To be called whenever it has something. */
@@ -118,21 +119,20 @@ export class ResponseStream {
   }
 
   #hasRoom(): boolean {
-    return (
-      this.#unread.length < UNREAD_MESSAGES && this.#unreadBytes < this.#options.limits.unreadBytes
-    );
+    const unread = this.#unread.length;
+    return unread === 0 || (unread < UNREAD_MESSAGES && this.#unreadBytes < this.#options.room());
   }
 
-  #write(outgoing: Outgoing): void {
-    const bytes = outgoing.bytes.length + MESSAGE_OVERHEAD;
-    this.#unread.push(outgoing);
-    this.#unreadBytes += bytes;
+  #write({ bytes, observedAt }: Outgoing): void {
+    const size = bytes.length + MESSAGE_OVERHEAD;
+    this.#unread.push(observedAt);
+    this.#unreadBytes += size;
     if (this.#stallTimer === null) this.#startStallTimer();
-    this.#call.write(outgoing.bytes, (error?: Error | null) => {
+    this.#call.write(bytes, (error?: Error | null) => {
       this.#unread.shift();
-      this.#unreadBytes -= bytes;
+      this.#unreadBytes -= size;
       // Also called when the connection is lost.
-      if (!error) this.#options.onSent?.(outgoing.observedAt);
+      if (!error) this.#options.onSent?.(observedAt);
       this.#taken();
     });
   }

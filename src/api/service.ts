@@ -22,7 +22,7 @@ import { parseWatchRequest, watchStart, type WatchPlan } from './watch-request.j
 
 export interface TapBindingServiceOptions extends Omit<
   ServiceContext,
-  'limits' | 'fanOut' | 'sharedMessages'
+  'limits' | 'room' | 'fanOut' | 'sharedMessages'
 > {
   /**
    * Aborted when the server begins to drain: new calls are refused, waits for a scan are given up,
@@ -89,15 +89,20 @@ class TapBindingService {
   readonly #waiting = new Set<AbortController>();
 
   constructor(options: TapBindingServiceOptions) {
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { watchers, lists, unreadBytes, allUnreadBytes } = limits;
+    this.#watchSlots = new CallSlots(watchers, () => tooMany('TOO_MANY_WATCHERS', 'watchers'));
+    this.#listSlots = new CallSlots(lists, () => tooMany('TOO_MANY_LISTS', 'lists at once'));
     this.#context = {
       ...options,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      limits,
+      room: () => {
+        const streams = this.#watchSlots.taken + this.#listSlots.taken;
+        return Math.min(unreadBytes, allUnreadBytes / streams);
+      },
       fanOut: new FanOut(),
       sharedMessages: new SharedMessages(),
     };
-    const { watchers, lists } = this.#context.limits;
-    this.#watchSlots = new CallSlots(watchers, () => tooMany('TOO_MANY_WATCHERS', 'watchers'));
-    this.#listSlots = new CallSlots(lists, () => tooMany('TOO_MANY_LISTS', 'lists at once'));
     this.#access = options.access;
     this.#draining = options.lifecycle.draining;
     // One listener for all calls: they come and go, the signal stays.
@@ -122,14 +127,14 @@ class TapBindingService {
       }
       if (call.cancelled) return;
       const messages = listMessages(this.#context, this.#context.store.snapshot(), plan);
-      const { limits, events } = this.#context;
+      const { limits, room, events } = this.#context;
       const onSent = (): void => {
         events.sent('ListTapBindings', null);
       };
       const onAbandoned = (): void => {
         this.#context.disconnect(call);
       };
-      const streamOptions = { limits, onInternalError, onSent, onAbandoned };
+      const streamOptions = { limits, room, onInternalError, onSent, onAbandoned };
       new ResponseStream(call, sourceOf(messages), streamOptions).pump();
     } catch (error) {
       if (!call.cancelled) failCall(call, error, onInternalError);

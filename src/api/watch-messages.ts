@@ -29,23 +29,23 @@ export function* snapshotMessages(
   const position = { ...snapshot, redacted };
   yield message(position, { $case: 'snapshotBegin', value: { reason } }, 'inside');
   const added = snapshotChanges(context, snapshot, selection);
-  for (const { items, last } of chunks(added, context.limits, false)) {
-    yield message(position, changesEvent(items, !last), 'inside');
-  }
+  yield* chunks(added, context.limits, false, (items, last) => {
+    return message(position, changesEvent(items, !last), 'inside');
+  });
   const coverage = coverageMessage(snapshot.coverage, selection.view);
   yield message(position, { $case: 'coverage', value: coverage }, 'inside');
   yield message(position, { $case: 'snapshotEnd', value: {} }, 'resumable');
 }
 
 /** One atomic batch that leads to `position`, made as it is asked for; nothing when it is empty. */
-export function* batchMessages(
+export function batchMessages(
   context: ServiceContext,
   changes: Iterable<Sized<Change>>,
   position: Position,
 ): Generator<Buffer> {
-  for (const { items, last } of chunks(changes, context.limits, false)) {
-    yield message(position, changesEvent(items, !last), last ? 'resumable' : 'inside');
-  }
+  return chunks(changes, context.limits, false, (items, last) => {
+    return message(position, changesEvent(items, !last), last ? 'resumable' : 'inside');
+  });
 }
 
 export function coverageChangedMessage(

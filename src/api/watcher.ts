@@ -63,6 +63,7 @@ export class Watcher implements ResponseSource, Watching {
     this.#coverageRevision = store.coverageRevision;
     this.#stream = new ResponseStream(call, this, {
       limits: context.limits,
+      room: context.room,
       onInternalError: (error) => {
         context.log(error, 'WatchTapBindings');
       },

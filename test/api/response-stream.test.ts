@@ -13,14 +13,15 @@ function unexpected(error: unknown): never {
 }
 
 /** A stream of this many messages of this size, on a clock that the test moves. */
-function streamOf(t: TestContext, count: number, size: number) {
+function streamOf(t: TestContext, count: number, size: number, room = () => 1_000) {
   const clock = new Clock(t);
   const client = new ClientThatLags();
   const messages = Array.from({ length: count }, () => Buffer.alloc(size));
   let closes = 0;
   let abandoned = 0;
   const stream = new ResponseStream(client.call, sourceOf(messages.values()), {
-    limits: { stallMs: MINUTE, unreadBytes: 1_000 },
+    limits: { stallMs: MINUTE },
+    room,
     onInternalError: unexpected,
     onClose: () => closes++,
     onAbandoned: () => abandoned++,
@@ -34,6 +35,18 @@ test('no more is written than the client may have unread', (t) => {
   assert.equal(client.written.length, 3);
   client.take();
   assert.equal(client.written.length, 4);
+});
+
+test('where others have taken the room, messages go one by one', (t) => {
+  let room = 0;
+  const { client, stream } = streamOf(t, 100, 400, () => room);
+  stream.pump();
+  assert.equal(client.written.length, 1);
+  client.take();
+  assert.equal(client.written.length, 2);
+  room = 1_000;
+  stream.pump();
+  assert.equal(client.untaken, 3);
 });
 
 test('many small messages are bounded by their number', (t) => {
@@ -114,9 +127,10 @@ test('a client that has taken all there is may be silent for ever', (t) => {
   const client = new ClientThatLags();
   const messages = [{ bytes: Buffer.alloc(1), observedAt: null }];
   const source = { next: () => messages.pop() ?? null, ended: false };
-  const limits = { stallMs: MINUTE, unreadBytes: 1_000 };
+  const limits = { stallMs: MINUTE };
   const stream = new ResponseStream(client.call, source, {
     limits,
+    room: () => 1_000,
     onInternalError: unexpected,
     onAbandoned: () => unexpected(new Error('it took all')),
   });
@@ -147,9 +161,10 @@ test('an error of the source ends the call with INTERNAL and is told to the insi
     },
     ended: false,
   };
-  const limits = { stallMs: MINUTE, unreadBytes: 1_000 };
+  const limits = { stallMs: MINUTE };
   new ResponseStream(client.call, source, {
     limits,
+    room: () => 1_000,
     onInternalError: (error) => internal.push(error),
     onAbandoned: () => unexpected(new Error('it took all')),
   }).pump();
