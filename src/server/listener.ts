@@ -8,6 +8,12 @@ import { removeSocketFile, type SocketFile } from './socket-file.js';
 /** Beyond that, a connection is closed at once: file descriptors are finite. */
 const CONNECTIONS_MAX = 8192;
 
+/**
+ * Connections that wait to be accepted: all clients of a server that was restarted come at once. On a unix
+ * socket one too many is refused (EAGAIN); the kernel may allow fewer, see net.core.somaxconn.
+ */
+export const BACKLOG = 4096;
+
 export class Listener {
   readonly #server: Server;
   readonly #waiting: Socket[] = [];

@@ -1,11 +1,11 @@
 import { isLoopback, type TcpAddress } from '../address/address.js';
 import { ServerError } from './error.js';
-import { createListener, Listener, listening } from './listener.js';
+import { BACKLOG, createListener, Listener, listening } from './listener.js';
 
 /** Listens on loopback, or where the address says if it speaks TLS. Throws ServerError. */
 export async function listenTcp(address: TcpAddress, speaksTls: boolean): Promise<Listener> {
   const server = createListener();
-  server.listen({ host: address.host, port: address.port });
+  server.listen({ host: address.host, port: address.port, backlog: BACKLOG });
   await listening(server, address);
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new TypeError('no TCP address');

@@ -17,7 +17,7 @@ import type { Server } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { formatAddress, type UnixAddress } from '../address/address.js';
 import { errnoOf, ServerError } from './error.js';
-import { createListener, listenError, Listener, listening } from './listener.js';
+import { BACKLOG, createListener, listenError, Listener, listening } from './listener.js';
 import { fileAt, isSameFile, judge, remove, type SocketFile } from './socket-file.js';
 import { withLock } from './start-lock.js';
 
@@ -90,7 +90,7 @@ function makeDirectory(path: string): boolean {
 function bind(server: Server, path: string, mode: number): void {
   const before = process.umask(0o777 & ~mode);
   try {
-    server.listen(path);
+    server.listen({ path, backlog: BACKLOG });
   } finally {
     process.umask(before);
   }

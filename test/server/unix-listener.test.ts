@@ -71,6 +71,22 @@ describe('a unix socket', () => {
     }
   });
 
+  const waiting = Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'));
+  it(
+    'keeps all clients that come at once waiting, and refuses none',
+    { skip: waiting < 1500 && `net.core.somaxconn is ${waiting}` },
+    async () => {
+      await listen();
+      // All of them before the first is accepted: this process accepts, too.
+      const clients = Array.from({ length: 1000 }, () => createConnection(address.path));
+      try {
+        await Promise.all(clients.map((client) => once(client, 'connect')));
+      } finally {
+        for (const client of clients) client.destroy();
+      }
+    },
+  );
+
   it('is the only thing left in its directory', async () => {
     await listen();
     assert.deepEqual(readdirSync(directory), ['s.sock']);
