@@ -8,7 +8,7 @@ import { happened } from './effect.js';
 import { Meanwhile } from './meanwhile.js';
 import type { Operation } from './operation.js';
 import { isPossible } from './possible.js';
-import { settled } from './settled.js';
+import { atRest, settled } from './settled.js';
 import { Truth } from './truth.js';
 import { homePath } from './way-in.js';
 import { World } from './world.js';
@@ -114,6 +114,7 @@ class Run {
       }
       this.#check(this.#meanwhile.problemsOfList(listed.bindings.filter(isOurs)), listed);
     }
+    await atRest(this.#truth);
     await this.#compare();
     for (const batch of this.tapmap.replay.batches.slice(this.#batches)) {
       this.#check(this.#meanwhile.problemsOfBatch(batch));

@@ -1,5 +1,5 @@
 // What the kernel says of the churn's devices and descriptors, asked in other ways than by the program
-// under test: ioctl(2) of netdevice(7), /proc/net/dev and fdinfo.
+// under test: ioctl(2) of netdevice(7), /proc/net/dev, fdinfo and ip-link(8).
 import { closeSync, readFileSync } from 'node:fs';
 import { attachedQueues } from '../stage/channels.js';
 import { DEVICE_PREFIX } from '../stage/leaks.js';
@@ -43,6 +43,22 @@ export function devicesIn(netns: Netns): Map<string, KernelDevice> {
     }
     return devices;
   });
+}
+
+interface Link {
+  readonly ifname: string;
+  /** `numdisabled` of a device with IFF_MULTI_QUEUE only. */
+  readonly linkinfo: { readonly info_data: { readonly numdisabled?: number } };
+}
+
+/** How many queues are detached by TUNSETQUEUE, of each device of this test process there. */
+export function disabledQueuesIn(netns: Netns): Map<string, number> {
+  const links = JSON.parse(netns.ip('-d', '-j', 'link', 'show', 'type', 'tun') || '[]') as Link[];
+  return new Map(
+    links
+      .filter(({ ifname }) => ifname.startsWith(DEVICE_PREFIX))
+      .map(({ ifname, linkinfo }) => [ifname, linkinfo.info_data.numdisabled ?? 0]),
+  );
 }
 
 function askDevice(call: string, fd: number, request: number, name: string): Buffer {

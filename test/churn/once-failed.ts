@@ -73,4 +73,15 @@ export const ONCE_FAILED: Readonly<Record<string, readonly Operation[]>> = {
     { do: 'attach', fd: 3, device: 'b', mode: tap },
     { do: 'rest' },
   ],
+  'a detached queue is there until the io_uring instance that keeps it has ended, too': [
+    { do: 'start', process: 1 },
+    { do: 'open', process: 1, fd: 2 },
+    { do: 'attach', fd: 2, device: 'a', mode: multi },
+    { do: 'persist', fd: 2, on: true },
+    { do: 'register', fd: 2, ring: 3 },
+    { do: 'detach', fd: 2 },
+    { do: 'rest' },
+    { do: 'kill', process: 1 },
+    { do: 'rest' },
+  ],
 };

@@ -1,24 +1,54 @@
 // Waits until the kernel is where the truth says. Closing and killing take effect a moment later than they
 // return, when somebody else, such as the program under test, just looks at the same file.
 import { until } from '../stage/until.js';
-import { interfaceOf } from './kernel.js';
+import { disabledQueuesIn, interfaceOf } from './kernel.js';
 import type { Truth } from './truth.js';
-import { devicesOf } from './way-in.js';
+import { devicesOf, inside } from './way-in.js';
 import { deviceName } from './world.js';
 
 /** What the churn holds to be true is not what the kernel says: a defect of the churn. */
 class KernelDiffers extends Error {}
 
+/** After an operation, so that the next one meets what it counts on. */
 export async function settled(truth: Truth): Promise<void> {
+  await noDifference(() => differenceOf(truth));
+}
+
+/**
+ * Before all is compared. Queues that are detached matter to no operation: only List tells their number.
+ * An io_uring instance lets go of its files after the process that had it is gone, and a detached
+ * one is not missed by `settled`.
+ */
+export async function atRest(truth: Truth): Promise<void> {
+  await noDifference(() => disabledDifferenceOf(truth));
+}
+
+async function noDifference(differenceNow: () => string | null): Promise<void> {
   let difference = '';
   try {
     await until('the kernel is where the truth is', () => {
-      difference = differenceOf(truth) ?? '';
+      difference = differenceNow() ?? '';
       return difference === '';
     });
   } catch (cause) {
     throw new KernelDiffers(difference, { cause });
   }
+}
+
+function disabledDifferenceOf(truth: Truth): string | null {
+  for (const netns of truth.namespaces) {
+    const expected = [...truth.devices].filter((device) => device.netns === netns);
+    if (expected.length === 0 || truth.reach(netns) !== 'yes') continue;
+    const actual = inside(truth, netns, disabledQueuesIn);
+    for (const { name, queues } of expected) {
+      const disabled = [...queues].filter(({ detached }) => detached).length;
+      const found = actual.get(deviceName(name));
+      if (found !== disabled) {
+        return `${netns.name ?? `#${netns.number}`}/${name} has ${found} detached queues, not ${disabled}`;
+      }
+    }
+  }
+  return null;
 }
 
 function differenceOf(truth: Truth): string | null {

@@ -8,7 +8,7 @@ import { deviceNetns, openedNetns } from '../stage/tun.js';
 import { devicesIn, type KernelDevice } from './kernel.js';
 import type { TrueNetns, Truth } from './truth.js';
 
-export interface WayIn {
+interface WayIn {
   /** As long as the way is open. */
   readonly netns: Netns;
   readonly close: () => void;
@@ -29,9 +29,13 @@ export function openWayInto(truth: Truth, netns: TrueNetns): WayIn {
 
 /** The devices of this test process there, as the kernel says. */
 export function devicesOf(truth: Truth, netns: TrueNetns): Map<string, KernelDevice> {
+  return inside(truth, netns, devicesIn);
+}
+
+export function inside<T>(truth: Truth, netns: TrueNetns, action: (netns: Netns) => T): T {
   const way = openWayInto(truth, netns);
   try {
-    return devicesIn(way.netns);
+    return action(way.netns);
   } finally {
     way.close();
   }

@@ -18,7 +18,7 @@ import { devicesIn, isGone } from './kernel.js';
 import type { DeviceMode, NetnsName, Operation } from './operation.js';
 import { attaching } from './possible.js';
 import { BOXES, type Truth } from './truth.js';
-import { homePath, openWayInto } from './way-in.js';
+import { homePath, inside, openWayInto } from './way-in.js';
 
 /** Descriptors that every agent begins with. */
 const LIFELINE = 3;
@@ -266,12 +266,7 @@ export class World {
 }
 
 function through<T>(truth: Truth, netns: NetnsName, action: (netns: Netns) => T): T {
-  const way = openWayInto(truth, truth.netns(netns)!);
-  try {
-    return action(way.netns);
-  } finally {
-    way.close();
-  }
+  return inside(truth, truth.netns(netns)!, action);
 }
 
 function ip(truth: Truth, netns: NetnsName, ...args: string[]): void {
