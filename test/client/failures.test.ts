@@ -37,11 +37,11 @@ describe('what trying again would not change is thrown', () => {
     server.store.apply(observed(1_000, [binding(1)]));
     const { address } = server;
     const filter = { deviceName: '\\' };
-    for (const promise of [
-      watchTapBindings({ address, filter }).next(),
-      listTapBindings({ address, filter }),
+    for (const call of [
+      () => watchTapBindings({ address, filter }).next(),
+      () => listTapBindings({ address, filter }),
     ]) {
-      const error = await rejection(promise);
+      const error = await rejection(call());
       assert.equal(error.code, 'INVALID_REQUEST');
       assert.equal(error.reason, 'INVALID_REQUEST');
       assert.deepEqual(

@@ -25,10 +25,11 @@ async function refused(
   code: TapmapErrorCode,
   details: RegExp,
 ): Promise<void> {
-  for (const call of [
-    listTapBindings({ address, tls }),
-    watchTapBindings({ address, tls }).next(),
-  ]) {
+  const calls = [
+    () => listTapBindings({ address, tls }),
+    () => watchTapBindings({ address, tls }).next(),
+  ];
+  for (const call of calls) {
     await assert.rejects(call, (error) => {
       assert.ok(error instanceof TapmapError);
       assert.equal(error.code, code);

@@ -13,13 +13,15 @@ export const NETNS_PREFIX = `tapmap-test-${process.pid}-`;
 
 // Node opens these for itself, whenever it first needs them.
 const OF_NODE = /^anon_inode:\[(?:eventpoll|eventfd|io_uring)\]$/;
+// The cache of tsx, which it reads and tidies while tests run.
+const OF_TSX = /\/tsx-\d+(?:\/|$)/;
 
 function ownFds(): Map<string, string> {
   const fds = new Map<string, string>();
   for (const fd of readdirSync('/proc/self/fd')) {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);
-      if (!OF_NODE.test(target)) fds.set(`fd ${fd} ${target}`, fd);
+      if (!OF_NODE.test(target) && !OF_TSX.test(target)) fds.set(`fd ${fd} ${target}`, fd);
     } catch {
       // The fd of this very directory listing, closed again.
     }

@@ -28,7 +28,7 @@ const prctlBuffer = libc.func('int prctl(int option, unsigned long mode, void *a
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]));
 
 /** A failed system call; `code` is errno's name, such as `EBUSY`. */
-class SyscallError extends Error {
+export class SyscallError extends Error {
   readonly code: string;
 
   constructor(call: string, errno: number) {

@@ -8,9 +8,13 @@ import { startAgent, type Agent } from './agent.js';
 import { run } from './command.js';
 import { startHolder, type Holder, type HolderOptions } from './holder.js';
 import { DEVICE_PREFIX, NETNS_PREFIX, watchForLeaks } from './leaks.js';
+import { SyscallError } from './libc.js';
 import { addNetns, Netns, OWN_NETNS, removeNetns } from './netns.js';
 import { socketPair } from './passing.js';
 import { IFF_NO_PI, IFF_TAP, openQueue } from './tun.js';
+
+/** How long a look at a descriptor may take. */
+const BUSY_MS = 1_000;
 
 let counter = 0;
 
@@ -56,9 +60,21 @@ export class Stage {
     return name;
   }
 
-  /** A queue of a new or existing device, held by the test process until it is closed. */
+  /**
+   * A queue of a new or existing device, held by the test process until it is closed. A tapmap that looks at
+   * the descriptor of `ip`, which has just made the device, holds a copy of it for that moment:
+   * EBUSY is tried again for as long as that may take.
+   */
   queue(name: string, flags = IFF_TAP | IFF_NO_PI): OwnFd {
-    return this.own(openQueue(name, flags));
+    const end = performance.now() + BUSY_MS;
+    for (;;) {
+      try {
+        return this.own(openQueue(name, flags));
+      } catch (error) {
+        const isBusy = error instanceof SyscallError && error.code === 'EBUSY';
+        if (!isBusy || performance.now() > end) throw error;
+      }
+    }
   }
 
   /** Takes over an fd of the test process. */
