@@ -8,7 +8,7 @@ import { happened } from './effect.js';
 import { Meanwhile } from './meanwhile.js';
 import type { Operation } from './operation.js';
 import { isPossible } from './possible.js';
-import { atRest, settled } from './settled.js';
+import { detachedSettled, settled } from './settled.js';
 import { Truth } from './truth.js';
 import { homePath } from './way-in.js';
 import { World } from './world.js';
@@ -88,6 +88,7 @@ class Run {
         await this.#rest();
         return;
       default: {
+        if (operation.do === 'attach') await detachedSettled(this.#truth);
         const learned = await this.world.carryOut(operation, this.#truth);
         happened(this.#truth, operation, learned);
         this.#meanwhile.happened(operation, learned);
@@ -114,7 +115,7 @@ class Run {
       }
       this.#check(this.#meanwhile.problemsOfList(listed.bindings.filter(isOurs)), listed);
     }
-    await atRest(this.#truth);
+    await detachedSettled(this.#truth);
     await this.#compare();
     for (const batch of this.tapmap.replay.batches.slice(this.#batches)) {
       this.#check(this.#meanwhile.problemsOfBatch(batch));

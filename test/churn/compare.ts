@@ -162,6 +162,8 @@ export class Comparison {
     if (lastHolder === undefined) {
       const known = this.#known.get(device);
       if (holders.length > 0 || known?.isHeld !== true || known.name !== name) return [];
+      // It may have gone and come back under the same ifindex: in each place it begins its life.
+      if (known.moves !== device.moves) return [];
       // A TUN device of another name might be another one, and begins its life.
       if (!device.tap && known.deviceName !== device.name) return [];
       return ['its last holder is not told'];

@@ -15,11 +15,11 @@ export async function settled(truth: Truth): Promise<void> {
 }
 
 /**
- * Before all is compared. Queues that are detached matter to no operation: only List tells their number.
- * An io_uring instance lets go of its files after the process that had it is gone, and a detached
- * one is not missed by `settled`.
+ * The same for queues that are detached, which `settled` does not miss: an io_uring instance lets go of its
+ * files after the process that had it is gone. It costs a process for each namespace: for an attach, which
+ * takes their number into account, and before all is compared.
  */
-export async function atRest(truth: Truth): Promise<void> {
+export async function detachedSettled(truth: Truth): Promise<void> {
   await noDifference(() => disabledDifferenceOf(truth));
 }
 
