@@ -12,6 +12,9 @@ export interface ChangeBatch {
   readonly changes: readonly StoreChange[];
 }
 
+/** Stands where a batch was that is not kept any more. */
+const DROPPED: ChangeBatch = { revision: 0, observedAt: 0, previousObservedAt: 0, changes: [] };
+
 /** Batches of consecutive revisions, the oldest dropped when there are more changes than allowed. */
 export class Journal {
   readonly #capacity: number;
@@ -32,6 +35,7 @@ export class Journal {
     this.#revision = batch.revision;
     while (this.#changes > this.#capacity) {
       this.#changes -= this.#batches[this.#start]!.changes.length;
+      this.#batches[this.#start] = DROPPED;
       this.#start++;
     }
     if (this.#start > this.#batches.length / 2) {

@@ -24,19 +24,19 @@ export function mayBeMadeAnew(before: Device, after: Device): boolean {
  * Whether two devices in two namespaces, of which the earlier went when the later came, are one. Both
  * had one open file, opened in `openedIn`. That alone does not make them one: a tun file whose device
  * was deleted can be attached to another one, in the namespace in which it was opened (tun_set_iff of
- * drivers/net/tun.c).
+ * drivers/net/tun.c), and a probe that was restarted may know another open file by the same id.
  */
 export function isMoved(before: Device, after: Device, openedIn: Netns | null): boolean {
   const { kind, hardwareAddress, ifindex, netns } = after;
   if (before.kind !== kind || isSameNetns(before.netns, netns)) return false;
   switch (kind) {
     case 'MACVTAP':
-    case 'IPVTAP':
-      // Such a file never gets another device.
-      return true;
     case 'TAP':
       // A new device gets a random one.
       return before.hardwareAddress === hardwareAddress;
+    case 'IPVTAP':
+      // It has that of the device below it, as others there do. A move leaves the ifindex unless that is taken.
+      return before.ifindex === ifindex && before.hardwareAddress === hardwareAddress;
     case 'TUN':
       // It has no address. A move leaves the ifindex unless that is taken.
       return before.ifindex === ifindex && openedIn !== null && !isSameNetns(openedIn, netns);

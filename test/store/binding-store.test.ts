@@ -243,12 +243,23 @@ describe('moves', () => {
     assert.equal(moved(from, at(5, 1)), null);
   });
 
-  test('the file of a macvtap never gets another device', () => {
+  test('a macvtap that has its address in another namespace was moved, under whatever ifindex', () => {
     const macvtap = { kind: 'MACVTAP', hardwareAddress: '02:00:00:00:00:03' } as const;
     const from = binding(5, { in: 1, device: macvtap, holders: [holder(7)] });
-    const other = { ...macvtap, hardwareAddress: '02:00:00:00:00:04' };
-    const to = binding(6, { in: 2, device: other, holders: [holder(7)] });
+    const to = binding(6, { in: 2, device: macvtap, holders: [holder(7)] });
     assert.equal(moved(from, to), 'netns/1/devices/5');
+    // Of another open file, which a probe that was restarted knows by the same id.
+    const other = { ...macvtap, hardwareAddress: '02:00:00:00:00:04' };
+    assert.equal(moved(from, binding(6, { in: 2, device: other, holders: [holder(7)] })), null);
+  });
+
+  test('an ipvtap has the address of the device below it: it was moved where its ifindex is the same, too', () => {
+    const ipvtap = { kind: 'IPVTAP', hardwareAddress: '02:00:00:00:00:03' } as const;
+    const from = binding(5, { in: 1, device: ipvtap, holders: [holder(7)] });
+    const at = (ifindex: number) =>
+      binding(ifindex, { in: 2, device: ipvtap, holders: [holder(7)] });
+    assert.equal(moved(from, at(5)), 'netns/1/devices/5');
+    assert.equal(moved(from, at(6)), null);
   });
 
   test('a device that stays is not where another came from', () => {
