@@ -11,13 +11,20 @@ import { DEVICE_KIND, HINT_KIND, REASON_CODE, VERDICT } from './enums.js';
 import { holderMessage, netnsMessage, processMessage, workloadMessage } from './holder-message.js';
 import type { View } from './view.js';
 
+/**
+ * Characters of all command lines of one binding: a client takes messages of 4 MiB by default, and whoever
+ * forks holders that have long ones must not keep it from all others.
+ */
+const COMMAND_LINES_MAX = 1024 * 1024;
+
 /** `node` is the host name of the server. Every field is set explicitly, so that two compare well. */
 export function bindingMessage(record: StoredBinding, node: string, view: View): TapBinding {
+  const room = Math.floor(COMMAND_LINES_MAX / record.holders.length);
   return {
     name: record.name,
     node,
     device: deviceMessage(record.device, view),
-    holders: record.holders.map((holder) => holderMessage(holder, view)),
+    holders: record.holders.map((holder) => holderMessage(holder, view, room)),
     verdict: VERDICT[record.verdict],
     hints: record.hints.map(({ kind, pid, fd, detail }) => ({
       kind: HINT_KIND[kind],

@@ -19,6 +19,8 @@ const CODES = {
   TOO_MANY_LISTS: Code.RESOURCE_EXHAUSTED,
   /** Of those that wait for a scan. */
   TOO_MANY_FRESH_LISTS: Code.RESOURCE_EXHAUSTED,
+  /** The client does not send all of it. */
+  REQUEST_INCOMPLETE: Code.DEADLINE_EXCEEDED,
   /** The client takes nothing of what is sent. */
   NOT_READING: Code.ABORTED,
   /** The access policy shows a watcher something else than when it began. */

@@ -1,6 +1,12 @@
 /** Single fields of a filter, and what is wrong with them. */
 import { compileGlob, GlobSyntaxError } from './glob.js';
 
+/** Filters of a request, and elements of a repeated field of one, at most: each is held against each binding. */
+export const ELEMENTS_MAX = 100;
+
+/** Largest process id of Linux: pid_t is an int. */
+const PID_MAX = 0x7fff_ffff;
+
 /** Takes a violation of the field at `path` inside the filter. */
 export type Violate = (path: string, description: string) => void;
 
@@ -23,6 +29,10 @@ export function parseEnum(
   names: Readonly<Record<number, string>>,
   violate: Violate,
 ): ReadonlySet<number> {
+  if (values.length > ELEMENTS_MAX) {
+    violate(path, tooMany(values.length));
+    return new Set();
+  }
   values.forEach((value, index) => {
     if (value === 0) violate(`${path}[${index}]`, 'is unspecified');
     else if (value < 0 || names[value] === undefined) {
@@ -30,4 +40,13 @@ export function parseEnum(
     }
   });
   return new Set(values);
+}
+
+/** What is wrong with a repeated field of so many elements. */
+export function tooMany(elements: number): string {
+  return `has ${elements} elements, more than ${ELEMENTS_MAX}`;
+}
+
+export function checkPid(path: string, pid: number, violate: Violate): void {
+  if (pid > PID_MAX) violate(path, `is larger than any process id (${PID_MAX})`);
 }

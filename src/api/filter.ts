@@ -5,7 +5,7 @@ import type { Binding } from '../model/binding.js';
 import { DEVICE_KIND, VERDICT } from './enums.js';
 import type { FieldViolation } from './error.js';
 import type { Violate } from './filter-field.js';
-import { parseEnum, parseGlob } from './filter-field.js';
+import { checkPid, ELEMENTS_MAX, parseEnum, parseGlob, tooMany } from './filter-field.js';
 import { holderTests } from './holder-filter.js';
 
 export type BindingFilter = (binding: Binding) => boolean;
@@ -18,6 +18,10 @@ export function parseFilters(
   filters: readonly TapBindingFilter[],
   violations: FieldViolation[],
 ): BindingFilter {
+  if (filters.length > ELEMENTS_MAX) {
+    violations.push({ field: 'filter', description: tooMany(filters.length) });
+    return () => false;
+  }
   const parsed = filters.map((filter, index) =>
     parseFilter(filter, (path, description) => {
       violations.push({ field: `filter[${index}].${path}`, description });
@@ -84,6 +88,7 @@ function netnsTests(filter: TapBindingFilter, violate: Violate): BindingFilter[]
   if (filter.netnsInitial) tests.push(({ device }) => device.netns.initial);
   if (filter.netnsPid !== 0) {
     const pid = filter.netnsPid;
+    checkPid('netns_pid', pid, violate);
     tests.push(({ device }) => device.netns.pid === pid);
   }
   return tests;

@@ -2,15 +2,12 @@
 import type { TapBindingFilter } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Container, Holder, Workload } from '../model/holder.js';
 import type { Violate } from './filter-field.js';
-import { parseGlob } from './filter-field.js';
+import { checkPid, parseGlob } from './filter-field.js';
 
 export type HolderTest = (holder: Holder) => boolean;
 
 /** Shorter prefixes of a container id may well be of several. */
 const CONTAINER_ID_PREFIX_MIN = 12;
-
-/** Largest process id of Linux: pid_t is an int. */
-const PID_MAX = 0x7fff_ffff;
 
 /** None when `filter` says nothing about a holder. */
 export function holderTests(filter: TapBindingFilter, violate: Violate): HolderTest[] {
@@ -21,7 +18,7 @@ function processTests(filter: TapBindingFilter, violate: Violate): HolderTest[] 
   const { pid, uid, comm } = filter;
   const tests: HolderTest[] = [];
   if (pid !== 0) {
-    if (pid > PID_MAX) violate('pid', `is larger than any process id (${PID_MAX})`);
+    checkPid('pid', pid, violate);
     tests.push(({ process }) => process.pid === pid);
   }
   if (uid !== undefined) tests.push(({ process }) => process.uid === uid);

@@ -12,22 +12,27 @@ import type { Container, Holder, HolderFd, Process, Workload } from '../model/ho
 import { EVIDENCE } from './enums.js';
 import type { View } from './view.js';
 
-export function holderMessage({ process, workload, fds }: Holder, view: View): HolderMessage {
+/** `room` is how many characters of the command line are told. */
+export function holderMessage(
+  { process, workload, fds }: Holder,
+  view: View,
+  room: number,
+): HolderMessage {
   return {
-    process: processMessage(process, view),
+    process: processMessage(process, view, room),
     workload: workload === null ? undefined : workloadMessage(workload),
     fds: fds.map(holderFdMessage),
   };
 }
 
-export function processMessage(process: Process, view: View): ProcessMessage {
+export function processMessage(process: Process, view: View, room = Infinity): ProcessMessage {
   return {
     pid: process.pid,
     startTime: BigInt(process.startTime),
     ppid: process.ppid,
     comm: process.comm,
     executable: process.executable,
-    commandLine: view === 'FULL' ? mutable(process.commandLine) : [],
+    commandLine: view === 'FULL' ? cutTo(room, process.commandLine) : [],
     uid: process.uid,
     userName: process.userName,
     gid: process.gid,
@@ -35,6 +40,18 @@ export function processMessage(process: Process, view: View): ProcessMessage {
     netns: process.netns === null ? undefined : netnsMessage(process.netns),
     cgroup: process.cgroup,
   };
+}
+
+/** As /proc/PID/cmdline is cut where it is read. */
+function cutTo(room: number, commandLine: readonly string[]): string[] {
+  const told: string[] = [];
+  let left = room;
+  for (const argument of commandLine) {
+    if (argument.length > left) return [...told, `${argument.slice(0, left)}…`];
+    told.push(argument);
+    left -= argument.length;
+  }
+  return told;
 }
 
 export function workloadMessage(workload: Workload): WorkloadMessage {

@@ -1,4 +1,5 @@
 /** What a watcher asks for, and from where it goes on. */
+import { createHash } from 'node:crypto';
 import type { Access } from '../access/policy.js';
 import type { Duration } from '../gen/google/protobuf/duration.js';
 import { SnapshotReason, WatchTapBindingsRequest } from '../gen/tapmap/v1/tap_binding_service.js';
@@ -51,8 +52,10 @@ export function parseWatchRequest(request: WatchTapBindingsRequest, access: Acce
 
 function selectionKeyOf({ filter, view }: WatchTapBindingsRequest, redacted: boolean): string {
   const selection = WatchTapBindingsRequest.fromPartial({ filter, view });
-  const text = Buffer.from(WatchTapBindingsRequest.encode(selection).finish()).toString('base64');
-  return redacted ? `${text} redacted` : text;
+  const encoded = WatchTapBindingsRequest.encode(selection).finish();
+  // A request may be long, and each watcher keeps its key.
+  const hash = createHash('sha256').update(encoded).digest('base64');
+  return redacted ? `${hash} redacted` : hash;
 }
 
 export function watchStart(

@@ -52,7 +52,11 @@ export function addFilterFlags(command: Command): Command {
     );
   };
   flag('--name <glob>', 'name of the device: * ? [a-c] [!a-c]', text);
-  flag('--netns <netns>', 'namespace of the device: NAME, PATH, COMM/PID, INODE or `host`', netns);
+  flag(
+    '--netns <netns>',
+    'namespace of the device: NAME, PATH, COMM/PID, INODE or `host`',
+    checkedNetns,
+  );
   flag('--cookie <cookie>', 'cookie of the namespace of the device', whole64);
   flag('--pid <pid>', 'process id of a holder', (value) => whole(value, 1));
   flag('--uid <uid>', 'effective user id of a holder', (value) => whole(value, 0));
@@ -105,11 +109,17 @@ const INHABITANT = /^[^/].*\/([1-9]\d{0,9})$/;
 /** A namespace as people write it: `fooz` is /run/netns/fooz. */
 export function netnsFields(given: string): Partial<TapBindingFilter> {
   if (given === HOST) return { netnsInitial: true };
-  const inode = /^(?:net:\[(\d+)\]|(\d+))$/.exec(given);
-  if (inode !== null) return { netnsInode: BigInt(inode[1] ?? inode[2] ?? 0) };
+  const inode = inodeOf(given);
+  if (inode !== undefined) return { netnsInode: BigInt(inode) };
   const inhabitant = INHABITANT.exec(given)?.[1];
   if (inhabitant !== undefined) return { netnsPid: Number(inhabitant) };
   return { netnsPath: given.startsWith('/') ? given : `/run/netns/${given}` };
+}
+
+/** `4026531833` or, as the kernel writes it, `net:[4026531833]`. */
+function inodeOf(given: string): string | undefined {
+  const match = /^(?:net:\[(\d+)\]|(\d+))$/.exec(given);
+  return match?.[1] ?? match?.[2];
 }
 
 /** A glob that matches this name alone. */
@@ -163,8 +173,10 @@ function whole64(value: string): bigint {
   throw new InvalidArgumentError(`It must be a whole number from 1 to ${UINT64_MAX}.`);
 }
 
-function netns(value: string): string {
-  if (/^\d+$/.test(value)) whole64(value);
+/** A namespace as `netnsFields` takes it. Throws InvalidArgumentError. */
+export function checkedNetns(value: string): string {
+  const inode = inodeOf(value);
+  if (inode !== undefined) whole64(inode);
   const inhabitant = INHABITANT.exec(value)?.[1];
   if (inhabitant !== undefined) {
     whole(inhabitant, 1);

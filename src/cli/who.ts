@@ -1,5 +1,5 @@
 /** `tapmap who NAME|PID`: the question, answered in a sentence or two. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { TapBindingFilter, View } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Coverage } from '../gen/tapmap/v1/coverage.js';
 import { Verdict, type TapBinding } from '../gen/tapmap/v1/tap_binding.js';
@@ -17,7 +17,7 @@ import { byPlace } from './columns.js';
 import { CommandError } from './command-error.js';
 import { coverageNotices, plural } from './coverage.js';
 import { printable } from './escape.js';
-import { globOf, netnsFields } from './filter.js';
+import { checkedNetns, globOf, netnsFields } from './filter.js';
 import { print, type Io } from './io.js';
 import { printJson } from './list.js';
 import { withProgress } from './progress.js';
@@ -55,7 +55,8 @@ interface Question {
   readonly netns: string | null;
 }
 
-const PID_MAX = 0xffff_ffff;
+/** pid_t is an int. */
+const PID_MAX = 0x7fff_ffff;
 
 async function who(what: string, flags: WhoFlags, io: Io): Promise<void> {
   const server = serverOf(flags, io);
@@ -118,6 +119,14 @@ function parseQuestion(what: string): Question {
   const netns = slash === -1 ? null : what.slice(0, slash);
   if (name === '' || netns === '') {
     throw new CommandError('USAGE', `${JSON.stringify(what)} is not NAME, NETNS/NAME or PID`);
+  }
+  if (netns !== null) {
+    try {
+      checkedNetns(netns);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw new CommandError('USAGE', `namespace ${JSON.stringify(netns)}: ${error.message}`);
+    }
   }
   return { pid: number >= 1 && number <= PID_MAX ? number : null, name, netns };
 }

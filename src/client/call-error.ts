@@ -26,6 +26,13 @@ export function callError(error: unknown, address: string): TapmapError {
 
 function failureOf({ code, details }: ServiceError): ConnectionFailure {
   if (code === status.UNAVAILABLE) return connectionFailure(details);
+  // Of a request, by the server; no limit of the server's own is told in these words.
+  if (
+    code === status.RESOURCE_EXHAUSTED &&
+    details.startsWith('Received message larger than max')
+  ) {
+    return { code: 'INVALID_REQUEST', fault: null, details };
+  }
   const known = CODES[code];
   if (known !== undefined) return { code: known, fault: null, details };
   return { code: 'INTERNAL', fault: null, details: `${status[code]}: ${details}` };

@@ -5,10 +5,12 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PeerCall } from '../api/admission.js';
 import { tapBindingServiceDefinition } from '../api/service-definition.js';
+import { requestDeadline } from './request-deadline.js';
 import { addReflection } from './reflection.js';
 
-/** Requests are filters; 1 MiB holds tens of thousands of them. */
-const RECEIVE_MAX = 1024 * 1024;
+/** Requests are filters. What is not all there yet is held for each call, whoever the client is. */
+const RECEIVE_MAX = 64 * 1024;
+const REQUEST_MS = 10_000;
 /** Messages are cut far below; one binding alone may be large. */
 const SEND_MAX = 64 * 1024 * 1024;
 /** Of one connection: a client that opens more waits, and cannot take all that the service allows. */
@@ -35,6 +37,7 @@ export class GrpcServer {
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
       'grpc.keepalive_permit_without_calls': 1,
       'grpc.enable_channelz': 0,
+      interceptors: [requestDeadline(REQUEST_MS)],
     });
     this.#server.addService(tapBindingServiceDefinition, service);
     this.#health = new HealthImplementation(

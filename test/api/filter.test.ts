@@ -162,3 +162,30 @@ describe('a filter', () => {
     assert.ok(!passes(subject, { netnsInode: 0xffff_ffff_ffff_ffffn }));
   });
 });
+
+test('more filters, and more values in one, than are taken cost no look at them', () => {
+  const violationsOf = (filters: readonly DeepPartial<TapBindingFilter>[]): FieldViolation[] => {
+    const violations: FieldViolation[] = [];
+    parseFilters(
+      filters.map((filter) => TapBindingFilter.fromPartial(filter)),
+      violations,
+    );
+    return violations;
+  };
+  const many = (count: number) => Array.from({ length: count }, () => ({ deviceName: '\\' }));
+  assert.equal(violationsOf(many(100)).length, 100);
+  const description = 'has 101 elements, more than 100';
+  assert.deepEqual(violationsOf(many(101)), [{ field: 'filter', description }]);
+  const verdict = Array.from({ length: 101 }, () => Verdict.VERDICT_UNSPECIFIED);
+  assert.deepEqual(violationsOf([{ verdict }]), [{ field: 'filter[0].verdict', description }]);
+});
+
+test('a process id that no process can have is a mistake', () => {
+  const violations: FieldViolation[] = [];
+  const filter = { pid: 2 ** 31, netnsPid: 2 ** 31 };
+  parseFilters([TapBindingFilter.fromPartial(filter)], violations);
+  assert.deepEqual(violations.map(({ field }) => field).sort(), [
+    'filter[0].netns_pid',
+    'filter[0].pid',
+  ]);
+});

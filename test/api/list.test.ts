@@ -203,6 +203,24 @@ describe('ListTapBindings', () => {
     assert.equal(bindings[1].lastHolder.lastSeen?.getTime(), 1_000);
   });
 
+  test('cuts the command lines of very many holders, so that any client takes the message', async (t) => {
+    const server = await serve(t);
+    const commandLine = ['x', 'y'.repeat(32 * 1024)];
+    const holders = Array.from({ length: 200 }, (_, index) =>
+      holder(index + 1, { process: { commandLine } }),
+    );
+    server.store.apply(observed(1_000, [binding(1, { holders: holders.slice(0, 2) })]));
+    const whole = await server.list({ view: View.VIEW_FULL });
+    assert.deepEqual(whole.bindings[0]?.holders[1]?.process?.commandLine, commandLine);
+    server.store.apply(observed(2_000, [binding(1, { holders })]));
+    const { bindings } = await server.list({ view: View.VIEW_FULL });
+    assert.equal(bindings[0]?.holders.length, 200);
+    for (const { process } of bindings[0].holders) {
+      assert.equal(process?.commandLine[0], 'x');
+      assert.match(process.commandLine[1] ?? '', /^y{5000,6000}…$/);
+    }
+  });
+
   test('tells what could not be seen, and that the view is stale', async (t) => {
     const server = await serve(t);
     const denied = {

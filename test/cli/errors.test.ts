@@ -53,6 +53,11 @@ describe('bad usage is one line and exit code 2', () => {
     await usage(['list', '--name', 'a', '--name', 'b'], /It is given twice/);
     await usage(['list', '--netns', 'a/b'], /It must be a name, an absolute path, COMM\/PID/);
     await usage(['list', '--netns', 'a/9999999999'], /whole number from 1 to 4294967295/);
+    await usage(['list', '--netns', 'net:[0]'], /whole number from 1 to 18446744073709551615/);
+    await usage(['watch', '--netns', 'net:[99999999999999999999]'], /whole number from 1 to/);
+    await usage(['who', 'net:[0]/tap0'], /namespace "net:\[0\]": It must be a whole number/);
+    await usage(['who', '99999999999999999999/tap0'], /namespace "9+": It must be a whole number/);
+    await usage(['who', 'a/9999999999/tap0'], /namespace "a\/9+": It must be a whole number/);
     await usage(['watch', '--timeout', '0'], /It must be a number of seconds/);
     await usage(['who', ''], 'who: the name is empty');
   });

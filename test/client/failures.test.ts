@@ -50,6 +50,9 @@ describe('what trying again would not change is thrown', () => {
       );
       assert.match(error.message, new RegExp(`^${address}: filter\\[0\\]\\.device_name: `));
     }
+    const long = { deviceName: 'x'.repeat(5 * 1024 * 1024) };
+    const tooLong = await rejection(watchTapBindings({ address, filter: long }).next());
+    assert.equal(tooLong.code, 'INVALID_REQUEST');
     const interval = await rejection(watchTapBindings({ address, progressInterval: 1 }).next());
     assert.equal(interval.violations[0]?.field, 'progress_interval');
   });

@@ -565,8 +565,9 @@ export interface Process {
   /** Path of the executable (/proc/PID/exe). Empty when not readable. */
   executable: string;
   /**
-   * Arguments (/proc/PID/cmdline). What is longer than 32 KiB is cut, and then
-   * ends with `…`. Set only in VIEW_FULL.
+   * Arguments (/proc/PID/cmdline). What is longer than 32 KiB, or than the share of
+   * one of more than 32 holders in 1 MiB, is cut, and then ends with `…`. Set only
+   * in VIEW_FULL.
    */
   commandLine: string[];
   /** Effective user id. */

@@ -196,7 +196,10 @@ export function viewToJSON(object: View): string {
 
 /** Request of ListTapBindings. */
 export interface ListTapBindingsRequest {
-  /** A binding is listed when any of these matches. None: all are listed. */
+  /**
+   * A binding is listed when any of these matches. None: all are listed. At most
+   * 100.
+   */
   filter: TapBindingFilter[];
   /** How much of each binding to send. Default: VIEW_BASIC. */
   view: View;
@@ -232,7 +235,7 @@ export interface WatchTapBindingsRequest {
   /**
    * A binding is watched while any of these matches. None: all are watched. A
    * change that makes a binding match is ADDED to this watcher, one that makes
-   * it match no longer is REMOVED.
+   * it match no longer is REMOVED. At most 100.
    */
   filter: TapBindingFilter[];
   /**
@@ -2051,7 +2054,8 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
  * one of these reasons.
  *
  * - INVALID_ARGUMENT, `INVALID_REQUEST`: a field of the request does not parse;
- *   google.rpc.BadRequest names it.
+ *   google.rpc.BadRequest names it. A request is at most 64 KiB long; a longer one
+ *   is RESOURCE_EXHAUSTED without details.
  * - UNAVAILABLE, `STARTING` (no scan has finished yet), `DRAINING` (the server is
  *   about to end), `SCAN_FAILED` (the scan of `fresh` could not be had). Try
  *   again; google.rpc.RetryInfo says when.
@@ -2061,6 +2065,8 @@ export const TapBindingFilter: MessageFns<TapBindingFilter> = {
  *   until the client has read to its end. Try again; google.rpc.RetryInfo says
  *   when. Beyond 1,024 calls on one connection further ones wait for others to
  *   end.
+ * - DEADLINE_EXCEEDED, `REQUEST_INCOMPLETE`: the request was not all there 10 s
+ *   after the call began.
  * - ABORTED, `NOT_READING`: the client took nothing of what was sent for a minute.
  *   `ACCESS_CHANGED`: the access policy shows a watcher more or less of a binding
  *   now. In both cases a watcher may resume at once, and a list is asked for
