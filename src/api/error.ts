@@ -21,6 +21,8 @@ const CODES = {
   TOO_MANY_FRESH_LISTS: Code.RESOURCE_EXHAUSTED,
   /** The client does not send all of it. */
   REQUEST_INCOMPLETE: Code.DEADLINE_EXCEEDED,
+  /** Beside those of the service: watchers of health, or clients that read the schema. */
+  TOO_MANY_STREAMS: Code.RESOURCE_EXHAUSTED,
   /** The client takes nothing of what is sent. */
   NOT_READING: Code.ABORTED,
   /** The access policy shows a watcher something else than when it began. */

@@ -9,6 +9,10 @@ export interface Limits {
   readonly lists: number;
   /** Lists among them that wait for a scan. */
   readonly freshLists: number;
+  /** Watchers of health at once, all clients together. */
+  readonly healthWatchers: number;
+  /** Clients that read the schema at once. */
+  readonly reflections: number;
   /** A client that takes nothing of what was sent for so long is ended, milliseconds. */
   readonly stallMs: number;
   /** How long `fresh` may wait for its scan, milliseconds. */
@@ -27,6 +31,9 @@ export const DEFAULT_LIMITS: Limits = {
   watchers: 10_000,
   lists: 1_000,
   freshLists: 500,
+  // Whoever watches bindings may watch health beside that.
+  healthWatchers: 10_000,
+  reflections: 100,
   stallMs: 60_000,
   scanMs: 60_000,
   messageBytes: 64 * 1024,

@@ -6,9 +6,8 @@ import type {
 } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { Peer } from '../access/peer.js';
 import { admit, type AccessControl } from './admission.js';
-import { CallSlots } from './call-slots.js';
+import { CallSlots, tooMany } from './call-slots.js';
 import type { ServiceContext } from './context.js';
-import type { ApiErrorReason } from './error.js';
 import { ApiError } from './error.js';
 import { FanOut } from './fan-out.js';
 import { freshScan } from './fresh-scan.js';
@@ -91,8 +90,12 @@ class TapBindingService {
   constructor(options: TapBindingServiceOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const { watchers, lists, unreadBytes, allUnreadBytes } = limits;
-    this.#watchSlots = new CallSlots(watchers, () => tooMany('TOO_MANY_WATCHERS', 'watchers'));
-    this.#listSlots = new CallSlots(lists, () => tooMany('TOO_MANY_LISTS', 'lists at once'));
+    this.#watchSlots = new CallSlots(watchers, () =>
+      tooMany('TOO_MANY_WATCHERS', 'watchers', RETRY_WATCH_MS),
+    );
+    this.#listSlots = new CallSlots(lists, () =>
+      tooMany('TOO_MANY_LISTS', 'lists at once', RETRY_MS),
+    );
     this.#context = {
       ...options,
       limits,
@@ -196,7 +199,7 @@ class TapBindingService {
 
   async #waitForScan(call: ListCall): Promise<void> {
     if (this.#waiting.size >= this.#context.limits.freshLists) {
-      throw tooMany('TOO_MANY_FRESH_LISTS', 'lists that wait for a scan');
+      throw tooMany('TOO_MANY_FRESH_LISTS', 'lists that wait for a scan', RETRY_MS);
     }
     const waiting = new AbortController();
     const cancel = (): void => {
@@ -211,11 +214,6 @@ class TapBindingService {
       call.off('cancelled', cancel);
     }
   }
-}
-
-function tooMany(reason: ApiErrorReason, what: string): ApiError {
-  const retryAfterMs = reason === 'TOO_MANY_WATCHERS' ? RETRY_WATCH_MS : RETRY_MS;
-  return new ApiError(reason, `there are as many ${what} as the server allows`, { retryAfterMs });
 }
 
 function draining(): ApiError {

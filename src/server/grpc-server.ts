@@ -1,11 +1,13 @@
 /** The gRPC side: the service, health and reflection on connections that listeners hand over. */
 import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PeerCall } from '../api/admission.js';
+import { CallSlots, tooMany } from '../api/call-slots.js';
+import type { Limits } from '../api/limits.js';
 import { tapBindingServiceDefinition } from '../api/service-definition.js';
 import { requestDeadline } from './request-deadline.js';
+import { Health } from './health.js';
 import { addReflection } from './reflection.js';
 
 /** Requests are filters. What is not all there yet is held for each call, whoever the client is. */
@@ -18,17 +20,21 @@ const STREAMS_MAX = 1024;
 const KEEPALIVE_MS = 30_000;
 // No client is cut off before the minute that the API gives it to take what was sent.
 const KEEPALIVE_TIMEOUT_MS = 60_000;
+/** A watcher of health stays: trying again at once would not help. */
+const RETRY_MS = 10_000;
 
-/** Health is told of the whole server and of the service. */
-const HEALTH_NAMES = ['', 'tapmap.v1.TapBindingService'];
+export interface GrpcServerOptions {
+  /** Whether a call for the schema is answered. */
+  readonly mayReflect: (call: PeerCall) => boolean;
+  readonly limits: Pick<Limits, 'healthWatchers' | 'reflections'>;
+}
 
 export class GrpcServer {
   readonly #server: Server;
-  readonly #health: HealthImplementation;
+  readonly #health: Health;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
 
-  /** `mayReflect` tells of a call for the schema whether it is answered. */
-  constructor(service: UntypedServiceImplementation, mayReflect: (call: PeerCall) => boolean) {
+  constructor(service: UntypedServiceImplementation, { mayReflect, limits }: GrpcServerOptions) {
     this.#server = new Server({
       'grpc.max_receive_message_length': RECEIVE_MAX,
       'grpc.max_send_message_length': SEND_MAX,
@@ -40,11 +46,12 @@ export class GrpcServer {
       interceptors: [requestDeadline(REQUEST_MS)],
     });
     this.#server.addService(tapBindingServiceDefinition, service);
-    this.#health = new HealthImplementation(
-      Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])),
+    this.#health = new Health(this.#server, slots(limits.healthWatchers, 'watchers of health'));
+    addReflection(
+      this.#server,
+      mayReflect,
+      slots(limits.reflections, 'clients that read the schema'),
     );
-    this.#health.addToServer(this.#server);
-    addReflection(this.#server, mayReflect);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -56,9 +63,7 @@ export class GrpcServer {
   }
 
   setServing(serving: boolean): void {
-    for (const name of HEALTH_NAMES) {
-      this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
-    }
+    this.#health.setServing(serving);
   }
 
   /** Waits `grace` milliseconds for calls to end, then cuts them off. */
@@ -73,4 +78,8 @@ export class GrpcServer {
     timer.abort();
     this.#server.forceShutdown();
   }
+}
+
+function slots(limit: number, what: string): CallSlots {
+  return new CallSlots(limit, () => tooMany('TOO_MANY_STREAMS', what, RETRY_MS));
 }

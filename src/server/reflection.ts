@@ -6,7 +6,6 @@ import {
   type FileDescriptorProto,
 } from '@bufbuild/protobuf/wkt';
 import {
-  status,
   type handleBidiStreamingCall,
   type Server,
   type ServerDuplexStream,
@@ -16,17 +15,29 @@ import type { EnumTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { service as health } from 'grpc-health-check';
 import type { PeerCall } from '../api/admission.js';
+import type { CallSlots } from '../api/call-slots.js';
+import { ApiError, errorStatus } from '../api/error.js';
 import { descriptors } from '../gen/descriptors.js';
 
-/** `mayReflect` tells of each call whether it is answered. */
-export function addReflection(server: Server, mayReflect: (call: PeerCall) => boolean): void {
+/** `mayReflect` tells of each call whether it is answered; each that is takes one of `slots`. */
+export function addReflection(
+  server: Server,
+  mayReflect: (call: PeerCall) => boolean,
+  slots: CallSlots,
+): void {
   reflectionService().addToServer({
     addService: (definition, handlers) => {
       const guarded = Object.entries(handlers).map(([method, handle]) => [
         method,
         (call: ServerDuplexStream<unknown, unknown>) => {
-          if (mayReflect(call)) (handle as handleBidiStreamingCall<unknown, unknown>)(call);
-          else call.emit('error', REFUSAL);
+          try {
+            if (!mayReflect(call)) throw new ApiError('ACCESS_DENIED', REFUSAL);
+            slots.take(call);
+          } catch (error) {
+            call.emit('error', errorStatus(error));
+            return;
+          }
+          (handle as handleBidiStreamingCall<unknown, unknown>)(call);
         },
       ]);
       server.addService(definition, Object.fromEntries(guarded) as UntypedServiceImplementation);
@@ -34,10 +45,7 @@ export function addReflection(server: Server, mayReflect: (call: PeerCall) => bo
   });
 }
 
-const REFUSAL = {
-  code: status.PERMISSION_DENIED,
-  details: 'the access policy shows the schema only to those who may list',
-};
+const REFUSAL = 'the access policy shows the schema only to those who may list';
 
 /**
  * proto-loader would make one file of each package and lose the imports on the way, which grpcurl

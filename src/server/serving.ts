@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import { formatAddress } from '../address/address.js';
 import { NO_EVENTS, type Method } from '../api/events.js';
+import { DEFAULT_LIMITS } from '../api/limits.js';
 import { tapBindingService } from '../api/service.js';
 import type { BindingStore } from '../store/binding-store.js';
 import { AccessGate } from './access-gate.js';
@@ -71,11 +72,18 @@ export class Serving {
     this.#feed = new ProbeFeed(store, silence, log, { healthy, failed }, figures);
     const peers = new ConnectionPeers();
     this.#access = new AccessGate(peers, policyOf(files), log);
+    const { maxWatchers, stallLimit: stallMs } = config;
+    const limits = {
+      ...DEFAULT_LIMITS,
+      watchers: maxWatchers,
+      healthWatchers: maxWatchers,
+      stallMs,
+    };
     const { implementation, accessChanged } = tapBindingService({
       store,
       node,
       access: this.#access,
-      limits: { watchers: config.maxWatchers, stallMs: config.stallLimit },
+      limits,
       scanNow: (signal) => this.#feed.scanNow(signal),
       disconnect: (call) => {
         log.info({ peer: peers.of(call) }, 'closed the connection of a client that does not read');
@@ -97,7 +105,7 @@ export class Serving {
         listTapBindings: this.#calls.counted(listTapBindings, ended('ListTapBindings')),
         watchTapBindings: this.#calls.counted(watchTapBindings, ended('WatchTapBindings')),
       },
-      (call) => this.#access.mayReflect(call),
+      { mayReflect: (call) => this.#access.mayReflect(call), limits },
     );
     this.#entrance = new Entrance(this.#grpc, peers, tlsFilesOf(files), log);
   }
