@@ -32,6 +32,8 @@ const exceptions = {
   'cli/doctor.ts': ['inspect', 'live'],
   // Who connected to a unix socket only the kernel can tell.
   'server/connection-peers.ts': ['kernel'],
+  // And how many files this process may have open.
+  'server/connections-max.ts': ['kernel'],
 };
 
 const layerRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -26,9 +26,11 @@ export function connectionFailure(words: string): ConnectionFailure {
   if (alert === null && /\bcertificate\b|\bERR_TLS_CERT_ALTNAME/.test(words)) {
     return { code: 'UNTRUSTED_SERVER', fault: 'TLS', details };
   }
-  // A server of Node's closes so when it does not know the certificate; one that wants TLS, too.
+  // A server of Node's closes so when it does not know the certificate, or has as many connections as it allows;
+  // one that wants TLS, too.
   if (details === 'Failed to connect') {
-    const told = 'it closes the connection at once: does it want TLS, or another certificate?';
+    const told =
+      'it closes the connection at once: is it full, or does it want TLS, or another certificate?';
     return { code: 'UNAVAILABLE', fault: null, details: told };
   }
   const isTls = /\bSSL routines\b/.test(words);

@@ -1,4 +1,4 @@
-/** Calls and watchers: what clients ask for, and how far they are behind. */
+/** Calls, watchers and connections: what clients ask for, and how far they are behind. */
 import type { Histogram } from 'prom-client';
 import type { Method, ServiceEvents, StreamEnd, Watching } from '../api/events.js';
 import type { WatchBeginning } from '../api/watch-beginning.js';
@@ -15,6 +15,7 @@ export class ServiceMetrics implements ServiceEvents {
   readonly #sent = { ListTapBindings: 0, WatchTapBindings: 0 };
   readonly #delay: Histogram;
   #coalesced = 0;
+  #dropped = 0;
 
   constructor(families: Families) {
     families.counters(
@@ -51,6 +52,11 @@ export class ServiceMetrics implements ServiceEvents {
       'Changes that came while an earlier one of the same binding still waited for the same watcher',
       () => this.#coalesced,
     );
+    families.counter(
+      'tapmap_connections_dropped_total',
+      'Connections that were closed at once, as an address had as many as allowed',
+      () => this.#dropped,
+    );
     families.gauge(
       'tapmap_watch_lag_seconds',
       'Age of the oldest change that some watcher has not taken yet: how far the last of them is behind',
@@ -81,6 +87,10 @@ export class ServiceMetrics implements ServiceEvents {
 
   coalesced(changes: number): void {
     this.#coalesced += changes;
+  }
+
+  connectionDropped(): void {
+    this.#dropped++;
   }
 
   sent(method: Method, observedAt: number | null): void {

@@ -5,9 +5,6 @@ import { formatAddress, type Address } from '../address/address.js';
 import { errnoOf, ServerError } from './error.js';
 import { removeSocketFile, type SocketFile } from './socket-file.js';
 
-/** Beyond that, a connection is closed at once: file descriptors are finite. */
-const CONNECTIONS_MAX = 8192;
-
 /**
  * Connections that wait to be accepted: all clients of a server that was restarted come at once. On a unix
  * socket one too many is refused (EAGAIN); the kernel may allow fewer, see net.core.somaxconn.
@@ -39,6 +36,11 @@ export class Listener {
     for (const connection of this.#waiting.splice(0)) handler(connection);
   }
 
+  /** `handler` is called for each connection that is closed as there are as many as allowed. */
+  onDrop(handler: () => void): void {
+    this.#server.on('drop', handler);
+  }
+
   /** No further connections. Those that are there go on. */
   close(): void {
     this.#server.close();
@@ -52,10 +54,13 @@ export class Listener {
   }
 }
 
-/** Nobody is answered before open(): connections come in paused. */
-export function createListener(): Server {
+/**
+ * Nobody is answered before open(): connections come in paused. One beyond `connectionsMax` is closed at once:
+ * file descriptors are finite.
+ */
+export function createListener(connectionsMax: number): Server {
   const server = createServer({ pauseOnConnect: true, noDelay: true });
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = connectionsMax;
   return server;
 }
 

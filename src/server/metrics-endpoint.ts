@@ -9,6 +9,9 @@ import { createListener, Listener, listenError, listening } from './listener.js'
 import type { SocketFile } from './socket-file.js';
 import { listenUnix, type SocketOwner } from './unix-listener.js';
 
+/** More than MetricsHttp answers at once: it closes those itself. */
+const CONNECTIONS_MAX = 100;
+
 export class MetricsEndpoint {
   private constructor(
     readonly metrics: Metrics,
@@ -36,7 +39,9 @@ export class MetricsEndpoint {
       },
     });
     const listener =
-      address.kind === 'unix' ? await listenUnix(address, owner) : await bindTcp(address);
+      address.kind === 'unix'
+        ? await listenUnix(address, owner, CONNECTIONS_MAX)
+        : await bindTcp(address);
     if (address.kind === 'tcp' && !isLoopback(address.host)) {
       log.warn(
         { address: formatAddress(address) },
@@ -70,7 +75,7 @@ export class MetricsEndpoint {
 
 /** On any address: the page has no names, and who gives an address means it. */
 async function bindTcp(address: TcpAddress): Promise<Listener> {
-  const server = createListener();
+  const server = createListener(CONNECTIONS_MAX);
   server.listen({ host: address.host, port: address.port });
   await listening(server, address);
   const bound = server.address();

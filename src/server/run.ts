@@ -2,8 +2,10 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { logUncaught, openLog } from '../log/log.js';
+import { DEFAULT_LIMITS } from '../api/limits.js';
 import { BindingStore } from '../store/binding-store.js';
 import { parseConfig, type Config } from './config.js';
+import { connectionsMax } from './connections-max.js';
 import { ServerError } from './error.js';
 import type { Listener } from './listener.js';
 import { listenAll } from './listeners.js';
@@ -56,11 +58,35 @@ async function start(config: Config, link: SupervisorLink, log: Logger): Promise
   const store = new BindingStore();
   const endpoint =
     metricsListen === null ? null : await MetricsEndpoint.bind(metricsListen, owner, store, log);
+  const { maxWatchers, stallLimit: stallMs } = config;
+  const limits = {
+    ...DEFAULT_LIMITS,
+    watchers: maxWatchers,
+    healthWatchers: maxWatchers,
+    stallMs,
+  };
   let listeners: readonly Listener[] = [];
   try {
-    const serving = new Serving({ config, files, store, endpoint, link, log, node: hostname() });
+    const serving = new Serving({
+      config,
+      limits,
+      files,
+      store,
+      endpoint,
+      link,
+      log,
+      node: hostname(),
+    });
     const speaksTls = config.files.includes('tls-certificate');
-    listeners = await listenAll(config.listen, { owner, speaksTls });
+    const connections = connectionsMax(limits, config.listen.length);
+    if (connections.perAddress < connections.wanted) {
+      log.warn({ ...connections }, 'fewer connections than clients are allowed');
+    }
+    listeners = await listenAll(config.listen, {
+      owner,
+      speaksTls,
+      connectionsMax: connections.perAddress,
+    });
     if (user !== null) giveUpRoot(user);
     else if (process.getuid?.() === 0) log.warn('the server keeps the rights of root');
     link.onFiles((changed) => {

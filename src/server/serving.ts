@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import { formatAddress } from '../address/address.js';
 import { NO_EVENTS, type Method } from '../api/events.js';
-import { DEFAULT_LIMITS } from '../api/limits.js';
+import type { Limits } from '../api/limits.js';
 import { tapBindingService } from '../api/service.js';
 import type { BindingStore } from '../store/binding-store.js';
 import { AccessGate } from './access-gate.js';
@@ -12,6 +12,7 @@ import { announcement } from './announcement.js';
 import { CallCount } from './call-count.js';
 import type { Config } from './config.js';
 import { ConnectionPeers } from './connection-peers.js';
+import { DroppedConnections } from './dropped-connections.js';
 import { Entrance } from './entrance.js';
 import { ServerError } from './error.js';
 import { policyOf, tlsFilesOf, type GivenFiles } from './given-files.js';
@@ -32,6 +33,7 @@ const CLOSE_MS = 500;
 
 export interface ServingOptions {
   readonly config: Config;
+  readonly limits: Limits;
   readonly store: BindingStore;
   /** Bound already; null: nobody counts. */
   readonly endpoint: MetricsEndpoint | null;
@@ -57,7 +59,7 @@ export class Serving {
   /** Throws ServerError FILE. */
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { config, store, endpoint, link, log, node, files } = options;
+    const { config, limits, store, endpoint, link, log, node, files } = options;
     const metrics = endpoint?.metrics ?? null;
     const next = config.probeSilence;
     const silence = { first: next * FIRST_SILENCE, next };
@@ -72,13 +74,6 @@ export class Serving {
     this.#feed = new ProbeFeed(store, silence, log, { healthy, failed }, figures);
     const peers = new ConnectionPeers();
     this.#access = new AccessGate(peers, policyOf(files), log);
-    const { maxWatchers, stallLimit: stallMs } = config;
-    const limits = {
-      ...DEFAULT_LIMITS,
-      watchers: maxWatchers,
-      healthWatchers: maxWatchers,
-      stallMs,
-    };
     const { implementation, accessChanged } = tapBindingService({
       store,
       node,
@@ -117,7 +112,15 @@ export class Serving {
     link.onProbe((probe, channel) => {
       this.#feed.adopt(probe, channel);
     });
-    for (const listener of listeners) this.#entrance.open(listener);
+    for (const listener of listeners) {
+      const dropped = new DroppedConnections(formatAddress(listener.address), log, () => {
+        endpoint?.metrics.service.connectionDropped();
+      });
+      listener.onDrop(() => {
+        dropped.add();
+      });
+      this.#entrance.open(listener);
+    }
     endpoint?.open();
     const bound = [...listeners, ...(endpoint === null ? [] : [endpoint])];
     const sockets = bound.flatMap(({ file }) => (file === null ? [] : [file]));

@@ -3,8 +3,12 @@ import { ServerError } from './error.js';
 import { BACKLOG, createListener, Listener, listening } from './listener.js';
 
 /** Listens on loopback, or where the address says if it speaks TLS. Throws ServerError. */
-export async function listenTcp(address: TcpAddress, speaksTls: boolean): Promise<Listener> {
-  const server = createListener();
+export async function listenTcp(
+  address: TcpAddress,
+  speaksTls: boolean,
+  connectionsMax: number,
+): Promise<Listener> {
+  const server = createListener(connectionsMax);
   server.listen({ host: address.host, port: address.port, backlog: BACKLOG });
   await listening(server, address);
   const bound = server.address();

@@ -42,9 +42,13 @@ interface Directory {
 }
 
 /** Throws ServerError. */
-export async function listenUnix(address: UnixAddress, owner: SocketOwner): Promise<Listener> {
+export async function listenUnix(
+  address: UnixAddress,
+  owner: SocketOwner,
+  connectionsMax: number,
+): Promise<Listener> {
   const directory = openDirectory(address);
-  const server = createListener();
+  const server = createListener(connectionsMax);
   const temporary = directory.at(`.${randomBytes(6).toString('hex')}`);
   const name = directory.at(basename(address.path));
   try {

@@ -11,6 +11,7 @@ import {
   parseFdsInFlight,
   parseRegisteredFiles,
 } from '../../src/kernel/proc-pid-fdinfo.js';
+import { parseOpenFilesMax } from '../../src/kernel/proc-pid-limits.js';
 import { parseNetnsMounts } from '../../src/kernel/proc-pid-mountinfo.js';
 import { parsePidStat } from '../../src/kernel/proc-pid-stat.js';
 import { parsePidStatus } from '../../src/kernel/proc-pid-status.js';
@@ -26,6 +27,21 @@ function neverThrows(parse: (bytes: Buffer) => unknown): void {
   );
   fc.assert(fc.property(anything, (input) => void parse(input)));
 }
+
+describe('/proc/PID/limits', () => {
+  it('tells how many files may be open: the soft limit', () => {
+    const limits = (soft: string): Buffer =>
+      bytes(
+        'Limit                     Soft Limit           Hard Limit           Units     \n' +
+          'Max processes             96365                96365                processes \n' +
+          `Max open files            ${soft.padEnd(20)} 1048576              files     \n`,
+      );
+    assert.equal(parseOpenFilesMax(limits('1024')), 1024);
+    assert.equal(parseOpenFilesMax(limits('unlimited')), Infinity);
+    assert.equal(parseOpenFilesMax(bytes('')), Infinity);
+    neverThrows(parseOpenFilesMax);
+  });
+});
 
 describe('/proc/PID/stat', () => {
   const rest =

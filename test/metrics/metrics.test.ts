@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { WatchTapBindingsRequest } from '../../src/gen/tapmap/v1/tap_binding_service.js';
@@ -25,10 +26,13 @@ class Measured {
   readonly target: string;
 
   /** `address` instead of a socket beside its other one. */
-  constructor(options: ServeOptions = {}, address?: string) {
+  constructor(options: ServeOptions = {}, address?: string, flags: object = {}) {
     this.serve = new Serve({
       ...options,
-      flags: (directory) => ({ 'metrics-listen': address ?? `unix://${directory}/m.sock` }),
+      flags: (directory) => ({
+        'metrics-listen': address ?? `unix://${directory}/m.sock`,
+        ...flags,
+      }),
     });
     this.target = `unix://${this.serve.socket}`;
   }
@@ -101,6 +105,30 @@ describe('the metrics of a server', () => {
       documentedMetrics(),
       told.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     );
+  });
+
+  it('count connections that are closed as there are as many as allowed', async () => {
+    const flags = { 'max-watchers': 1 };
+    await using measured = new Measured({}, undefined, flags);
+    await measured.serve.serving();
+    await measured.reaches(0, 'tapmap_connections_dropped_total');
+    // A watcher, the lists, and those that are idle.
+    const allowed = 1 + 1000 + 512;
+    let closed = 0;
+    const clients = Array.from({ length: allowed + 2 }, () =>
+      createConnection(measured.serve.socket)
+        .on('error', () => undefined)
+        .on('close', () => closed++)
+        .resume(),
+    );
+    try {
+      await measured.reaches(2, 'tapmap_connections_dropped_total');
+      await until('these are closed', () => closed === 2);
+      const told = measured.serve.stderr.match(/"msg":"connections closed: .*/g);
+      assert.equal(told?.length, 1);
+    } finally {
+      for (const client of clients) client.destroy();
+    }
   });
 
   it('count bindings as they come and go', async () => {

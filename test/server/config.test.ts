@@ -92,11 +92,11 @@ describe('the configuration of the server', () => {
 
 describe('a TCP listener', () => {
   it('tells the port that it was given for port 0', async () => {
-    const listener = await listenTcp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, false);
+    const listener = await listenTcp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, false, 10);
     try {
       assert.ok(listener.address.kind === 'tcp' && listener.address.port > 0);
       assert.equal(listener.file, null);
-      await assert.rejects(listenTcp(listener.address, false), {
+      await assert.rejects(listenTcp(listener.address, false, 10), {
         code: 'IN_USE',
         exitCode: 3,
         message: `tcp://127.0.0.1:${listener.address.port}: already in use`,

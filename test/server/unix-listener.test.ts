@@ -16,6 +16,7 @@ import { staleSocket } from './stale-socket.js';
 
 /** As without flags. */
 const OWNER = { mode: 0o660, uid: null, gid: null };
+const CONNECTIONS_MAX = 2000;
 
 describe('a unix socket', () => {
   const checkLeaks = watchForLeaks();
@@ -36,7 +37,7 @@ describe('a unix socket', () => {
   });
 
   async function listen(at: UnixAddress = address): Promise<Listener> {
-    const listener = await listenUnix(at, OWNER);
+    const listener = await listenUnix(at, OWNER, CONNECTIONS_MAX);
     listeners.push(listener);
     return listener;
   }
@@ -194,7 +195,11 @@ describe('a unix socket', () => {
     const other: UnixAddress = { kind: 'unix', path: join(directory, 'file') };
     writeFileSync(other.path, '');
     await assert.rejects(
-      listenAll([address, other], { owner: OWNER, speaksTls: false }),
+      listenAll([address, other], {
+        owner: OWNER,
+        speaksTls: false,
+        connectionsMax: CONNECTIONS_MAX,
+      }),
       refusal('NOT_A_SOCKET', /in the way/),
     );
     assert.deepEqual(readdirSync(directory), ['file']);
