@@ -32,8 +32,6 @@ export class TlsGate {
       ...contextOf(files),
       requestCert: isMutual,
       rejectUnauthorized: isMutual,
-      // Who resumes a session is not asked for a certificate again: not even when its issuer is gone by now.
-      secureOptions: constants.SSL_OP_NO_TICKET,
       ALPNProtocols: ['h2'],
       handshakeTimeout,
     });
@@ -60,12 +58,15 @@ function contextOf({ certificate, key, clientCa }: TlsFiles): {
   key: string;
   ca?: string;
   minVersion: 'TLSv1.2';
+  secureOptions: number;
 } {
   const context = {
     cert: certificate,
     key,
     ...(clientCa === null ? {} : { ca: clientCa }),
     minVersion: 'TLSv1.2' as const,
+    // Who resumes a session is not asked for a certificate again: not even when its issuer is gone by now.
+    secureOptions: constants.SSL_OP_NO_TICKET,
   };
   check('tls-certificate', 'it is no certificate in PEM', () => new X509Certificate(certificate));
   // OpenSSL takes a file without any certificate for one of none.

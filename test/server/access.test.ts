@@ -349,6 +349,7 @@ describe('TCP', { skip: noOpenssl }, () => {
     renameSync(next.certificate, own.certificate);
     renameSync(next.key, own.key);
     await until('it is another one', async () => (await subjectAt(target(serve), ca)) === 'second');
+    assert.equal(await isResumed(target(serve), ca), false, 'nor is it otherwise from then on');
     serve.tell({ devices: ['tap0', 'tap1'] });
     const before = watch.messages.length;
     await until('the stream goes on', () => watch.messages.length > before);
