@@ -34,6 +34,8 @@ export class MetricsHttp {
     this.#server = createServer({ maxHeaderSize: HEADERS_MAX }, (request, response) => {
       void this.#answer(request, response);
     });
+    // Before `connection: close` is sent, Node would hand over all requests of one packet, each for a page.
+    this.#server.maxRequestsPerSocket = 1;
   }
 
   /** `connection` comes paused. */

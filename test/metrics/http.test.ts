@@ -89,11 +89,14 @@ test('what goes wrong inside is logged, and not told', async (t) => {
 });
 
 test('a connection is for one request, and closed after it', async (t) => {
-  const { connect } = await serve(t);
+  const { connect, metrics } = await serve(t);
+  const page = t.mock.method(metrics, 'page');
   const connection = await connect();
-  connection.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2));
+  // In one packet: all of them are there before the first is answered.
+  connection.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(1000));
   const answers = await text(connection);
   assert.equal(answers.match(/^HTTP\/1\.1 200 OK/gm)?.length, 1);
+  assert.equal(page.mock.callCount(), 1);
 });
 
 test('one that does not finish its request in time is closed', async (t) => {
