@@ -57,11 +57,15 @@ const EVERYTHING: readonly Permission[] = ['list', 'command-lines'];
 /**
  * A rule names a peer by any of its users, groups or certificates. Whom rules name may what all of these
  * together say, anyone else what `default` says: of a unix socket everything, whose mode is the
- * guard, and over TCP nothing. Throws DocumentError.
+ * guard, and over TCP nothing. A document that says nothing is no policy. Throws DocumentError.
  */
 export function parsePolicy(text: string): AccessPolicy {
   const rules: Rule[] = [];
   const known = readDocument(text, document, (value, fail) => {
+    // What is left of a file that was cut off must not open what the file was to close.
+    if (Object.keys(value).length === 0) {
+      fail([], 'it says nothing: it needs default, rules or reflection');
+    }
     (value.rules ?? []).forEach((given, index) => {
       const ids = (
         kind: 'users' | 'groups',

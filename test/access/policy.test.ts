@@ -95,7 +95,7 @@ describe('a policy', () => {
   });
 
   it('denies by default over TCP, on loopback too', () => {
-    for (const text of ['', 'rules: []', 'rules: [{certificates: [a], may: [list]}]']) {
+    for (const text of ['rules: []', 'rules: [{certificates: [a], may: [list]}]']) {
       assert.equal(may(parsePolicy(text), loopback), '');
       assert.equal(may(parsePolicy(text), anonymous), '');
       assert.equal(may(parsePolicy(text), tcp({ dns: ['b'] })), '');
@@ -140,6 +140,15 @@ describe('a policy that is wrong is refused with the line', () => {
       assert.throws(() => parsePolicy(text), { name: DocumentError.name, message });
     });
   }
+
+  it('when it says nothing, as what is left of a file that was cut off', () => {
+    for (const text of ['', '# who may list\n', '---\n', '{}', 'null']) {
+      assert.throws(() => parsePolicy(text), {
+        name: DocumentError.name,
+        message: 'line 1: it says nothing: it needs default, rules or reflection',
+      });
+    }
+  });
 
   it('a permission that is none', () => {
     assert.throws(() => parsePolicy('rules:\n- users: [0]\n  may: [write]'), {

@@ -156,7 +156,7 @@ describe('the access policy of a unix socket', { skip: notRoot }, () => {
   });
 
   it('is read again when its file changes, and ends the watchers that it means', async () => {
-    await using serve = await withPolicy('');
+    await using serve = await withPolicy('rules: []');
     const client = await connectAs(1234, [1234], serve.socket);
     const full = watching(client);
     await until('in sync', () => full.messages.some(({ event }) => event?.$case === 'snapshotEnd'));
@@ -179,6 +179,10 @@ describe('the access policy of a unix socket', { skip: notRoot }, () => {
       serve.stderr,
       /policy\.yaml: line 1: .*"msg":"files refused; the former ones stay"/,
     );
+    assert.equal(basic.code, '');
+
+    rewrite(serve, '');
+    await until('nothing is refused', () => serve.stderr.includes('it says nothing'));
     assert.equal(basic.code, '');
 
     rewrite(serve, 'default: {unix: []}');
@@ -220,18 +224,23 @@ describe('the access policy of a unix socket', { skip: notRoot }, () => {
     client.close();
   });
 
-  it('refuses a start with a policy that is wrong', async () => {
-    await using serve = new Serve({
-      flags: (directory) => {
-        writeFileSync(join(directory, 'policy.yaml'), 'rules:\n- users: [0]\n');
-        return { 'access-policy': join(directory, 'policy.yaml') };
-      },
-    });
-    assert.equal((await serve.ended).code, 2);
-    assert.match(
-      serve.stderr,
-      /^tapmap: serve: --access-policy .*policy\.yaml: line 2: rules\[0\]\.may: .*\n$/,
-    );
+  it('refuses a start with a policy that is wrong, or says nothing', async () => {
+    for (const [policy, line] of [
+      [
+        'rules:\n- users: [0]\n',
+        /^tapmap: serve: --access-policy .*policy\.yaml: line 2: rules\[0\]\.may: .*\n$/,
+      ],
+      ['', /^tapmap: serve: --access-policy .*policy\.yaml: line 1: it says nothing: .*\n$/],
+    ] as const) {
+      await using serve = new Serve({
+        flags: (directory) => {
+          writeFileSync(join(directory, 'policy.yaml'), policy);
+          return { 'access-policy': join(directory, 'policy.yaml') };
+        },
+      });
+      assert.equal((await serve.ended).code, 2);
+      assert.match(serve.stderr, line);
+    }
   });
 });
 
@@ -269,7 +278,7 @@ describe('TCP', { skip: noOpenssl }, () => {
   });
 
   it('on loopback without TLS is denied by a policy that does not say otherwise', async () => {
-    await using serve = await withPolicy('', { listen });
+    await using serve = await withPolicy('rules: []', { listen });
     assert.equal(await codeOf(connect(target(serve))), 'UNAUTHENTICATED');
     rewrite(serve, 'default: {tcp: [list]}');
     await until('it is let in', async () => (await codeOf(connect(target(serve)))) === 'OK');
@@ -314,7 +323,10 @@ describe('TCP', { skip: noOpenssl }, () => {
   it('with TLS and no certificates of clients lets in whom the policy lets in without', async (t) => {
     const authority = new Authority(t);
     const own = authority.identity('server', 'IP:127.0.0.1');
-    await using serve = await withPolicy('', { listen, flags: () => ({ ...tls(own), ...WAIVED }) });
+    await using serve = await withPolicy('rules: []', {
+      listen,
+      flags: () => ({ ...tls(own), ...WAIVED }),
+    });
     const secure = credentials.createSsl(pem(authority.certificate));
     assert.equal(await codeOf(connect(target(serve), secure)), 'UNAUTHENTICATED');
     rewrite(serve, 'default: {tcp: [list]}');
