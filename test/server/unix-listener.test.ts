@@ -1,15 +1,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, lstatSync, mkdirSync, mkdtempSync, openSync } from 'node:fs';
+import {
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { UnixAddress } from '../../src/address/address.js';
+import { tryLock } from '../../src/kernel/flock.js';
 import { ServerError, type ServerErrorCode } from '../../src/server/error.js';
 import type { Listener } from '../../src/server/listener.js';
 import { listenAll } from '../../src/server/listeners.js';
+import { withLock } from '../../src/server/start-lock.js';
 import { listenUnix } from '../../src/server/unix-listener.js';
 import { watchForLeaks } from '../stage/leaks.js';
 import { staleSocket } from './stale-socket.js';
@@ -178,6 +188,43 @@ describe('a unix socket', () => {
     assert.deepEqual(readdirSync(directory), ['s.sock']);
   });
 
+  it('waits with that while another server does the same', async () => {
+    await staleSocket(address.path);
+    const { ino } = lstatSync(address.path);
+    const lock = openSync(`${directory}/.s.sock.lock`, 'w', 0o600);
+    assert.equal(tryLock(lock), true);
+    const started = listen();
+    assert.equal(await Promise.race([started, delay(200, 'it waits')]), 'it waits');
+    assert.equal(lstatSync(address.path).ino, ino);
+    // As when its holder ends: the file stays, and is nobody's.
+    closeSync(lock);
+    await started;
+    (await connect()).destroy();
+    assert.deepEqual(readdirSync(directory), ['s.sock']);
+  });
+
+  it('holds for that a lock which nobody can take who may not write there', async () => {
+    const lock = join(directory, '.s.sock.lock');
+    await withLock(address.path, address, () => {
+      assert.equal(lstatSync(lock).mode & 0o777, 0o600);
+      assert.deepEqual(ownAbstractSockets(), [], 'their names are free to everybody');
+      return Promise.resolve();
+    });
+    assert.deepEqual(readdirSync(directory), []);
+  });
+
+  it('gives the lock to one at a time', async () => {
+    let holders = 0;
+    const once = () =>
+      withLock(address.path, address, async () => {
+        assert.equal(++holders, 1);
+        await delay(5);
+        holders--;
+      });
+    await Promise.all(Array.from({ length: 8 }, once));
+    assert.deepEqual(readdirSync(directory), []);
+  });
+
   it('never replaces a file that is no socket, nor what a link leads to', async () => {
     const precious = join(directory, 'precious');
     writeFileSync(precious, 'kept');
@@ -213,3 +260,23 @@ describe('a unix socket', () => {
     (await connect()).destroy();
   });
 });
+
+/** Names of unix sockets of this process that are no files. */
+function ownAbstractSockets(): string[] {
+  const own = new Set(
+    readdirSync('/proc/self/fd').map((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+      } catch {
+        // The descriptor that the list was read by.
+        return undefined;
+      }
+    }),
+  );
+  return readFileSync('/proc/net/unix', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap(([, , , , , , inode, name]) =>
+      name?.startsWith('@') && own.has(inode) ? [name] : [],
+    );
+}
