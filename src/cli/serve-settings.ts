@@ -146,11 +146,30 @@ function readSettings(file: string): Settings {
     return fail('it cannot be read', error);
   }
   try {
-    return absolute(readDocument(text, settings), dirname(file));
+    return absolute(readDocument(text, settings, checkAddresses), dirname(file));
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
     return fail(error.message, error);
   }
+}
+
+/** While it is known on which line each of them is. */
+function checkAddresses(
+  { listen = [], 'metrics-listen': metricsListen }: Settings,
+  fail: (path: readonly PropertyKey[], why: string) => never,
+): void {
+  const check = (text: string, path: readonly PropertyKey[]): void => {
+    try {
+      parseAddress(text);
+    } catch (error) {
+      if (!(error instanceof AddressError)) throw error;
+      fail(path, error.message);
+    }
+  };
+  listen.forEach((text, index) => {
+    check(text, ['listen', index]);
+  });
+  if (metricsListen !== undefined) check(metricsListen, ['metrics-listen']);
 }
 
 /** Paths in a file are meant from where the file is. */

@@ -117,6 +117,14 @@ describe('the settings of serve', () => {
         ['{', /config\.json: line \d: /],
         ['{\n"listen":"unix:///a"}', /config\.json: line 2: listen: /],
         ['finder: auto\n\nother: 1', /config\.json: line 3: other: there is no such key/],
+        [
+          'listen:\n- unix:///a/b\n# two\n- tpc://127.0.0.1:1',
+          /config\.json: line 4: listen\[1\]: "tpc:\/\/127\.0\.0\.1:1" is not unix:/,
+        ],
+        [
+          'finder: auto\nmetrics-listen: "9464"',
+          /config\.json: line 2: metrics-listen: "9464" is not unix:/,
+        ],
         ['socket-mode: 0660', /config\.json: line 1: socket-mode: must be an octal mode in quotes/],
       ] as const) {
         writeFileSync(config, text);
