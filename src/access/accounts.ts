@@ -35,6 +35,7 @@ function entry(text: string, name: string): readonly string[] | null {
   return null;
 }
 
-function isId(text: string | undefined): text is string {
+/** Whether `text` is an id, up to the last one that chown(2) takes for one. */
+export function isId(text: string | undefined): boolean {
   return text !== undefined && /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff;
 }

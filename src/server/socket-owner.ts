@@ -1,5 +1,5 @@
 /** `--socket-mode`, `--socket-owner` and `--socket-group`. */
-import { groupNamed, userNamed } from '../access/accounts.js';
+import { groupNamed, isId, userNamed } from '../access/accounts.js';
 import type { Config } from './config.js';
 import { errnoOf, ServerError } from './error.js';
 import type { SocketOwner } from './unix-listener.js';
@@ -18,7 +18,7 @@ function idOf(
   name: string,
   find: (name: string) => number | null | undefined,
 ): number {
-  if (/^\d{1,9}$/.test(name)) return Number(name);
+  if (isId(name)) return Number(name);
   try {
     const id = find(name);
     if (typeof id === 'number') return id;
