@@ -1,7 +1,7 @@
 /** The access policy: who may list, and who may see command lines. docs/security.md is for people. */
 import { z } from 'zod';
 import { readDocument } from '../documents/document.js';
-import { groupNamed, userNamed } from './accounts.js';
+import { groupNamed, userNamed, type User } from './accounts.js';
 import { namesOf, type Peer } from './peer.js';
 
 /** What a peer may do. */
@@ -52,6 +52,11 @@ interface Rule {
   readonly may: readonly Permission[];
 }
 
+interface Accounts {
+  readonly userNamed: (name: string) => User | null;
+  readonly groupNamed: (name: string) => number | null;
+}
+
 const EVERYTHING: readonly Permission[] = ['list', 'command-lines'];
 
 /**
@@ -59,7 +64,10 @@ const EVERYTHING: readonly Permission[] = ['list', 'command-lines'];
  * together say, anyone else what `default` says: of a unix socket everything, whose mode is the
  * guard, and over TCP nothing. A document that says nothing is no policy. Throws DocumentError.
  */
-export function parsePolicy(text: string): AccessPolicy {
+export function parsePolicy(
+  text: string,
+  accounts: Accounts = { userNamed, groupNamed },
+): AccessPolicy {
   const rules: Rule[] = [];
   const known = readDocument(text, document, (value, fail) => {
     // What is left of a file that was cut off must not open what the file was to close.
@@ -73,19 +81,16 @@ export function parsePolicy(text: string): AccessPolicy {
       ): ReadonlySet<number> =>
         new Set(
           (given[kind] ?? []).map((name, at) => {
-            const id = typeof name === 'number' ? name : idOf(name);
+            if (typeof name === 'number') return name;
+            const no = (why: string): never => fail(['rules', index, kind, at], why);
             return (
-              id ??
-              fail(
-                ['rules', index, kind, at],
-                `this host has no such name: ${JSON.stringify(name)}`,
-              )
+              found(name, idOf, no) ?? no(`this host has no such name: ${JSON.stringify(name)}`)
             );
           }),
         );
       rules.push({
-        uids: ids('users', (name) => userNamed(name)?.uid),
-        gids: ids('groups', (name) => groupNamed(name)),
+        uids: ids('users', (name) => accounts.userNamed(name)?.uid),
+        gids: ids('groups', (name) => accounts.groupNamed(name)),
         certificates: new Set((given.certificates ?? []).map(comparable)),
         may: given.may,
       });
@@ -99,6 +104,20 @@ export function parsePolicy(text: string): AccessPolicy {
     const naming = rules.filter((rule) => names(rule, peer));
     return naming.length === 0 ? fallback[peer.kind] : naming.flatMap(({ may }) => may);
   }, known.reflection === 'listers');
+}
+
+/** The files of accounts may be missing, or being replaced: a fault of the policy that needs them. */
+function found(
+  name: string,
+  idOf: (name: string) => number | null | undefined,
+  fail: (why: string) => never,
+): number | null | undefined {
+  try {
+    return idOf(name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return fail(`${JSON.stringify(name)}: cannot look it up (${String(error.code)})`);
+  }
 }
 
 /**

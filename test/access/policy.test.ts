@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Peer } from '../../src/access/peer.js';
 import { BUILT_IN_POLICY, parsePolicy, type AccessPolicy } from '../../src/access/policy.js';
@@ -140,6 +141,20 @@ describe('a policy that is wrong is refused with the line', () => {
       assert.throws(() => parsePolicy(text), { name: DocumentError.name, message });
     });
   }
+
+  it('a name, while the accounts of this host cannot be read', () => {
+    const unreadable = (): never => readFileSync('/no/such/file') as never;
+    const accounts = { userNamed: unreadable, groupNamed: unreadable };
+    assert.throws(() => parsePolicy('rules:\n- users: [1, root]\n  may: [list]', accounts), {
+      name: DocumentError.name,
+      message: 'line 2: rules[0].users[1]: "root": cannot look it up (ENOENT)',
+    });
+    assert.throws(() => parsePolicy('rules:\n- groups: [adm]\n  may: [list]', accounts), {
+      name: DocumentError.name,
+      message: 'line 2: rules[0].groups[0]: "adm": cannot look it up (ENOENT)',
+    });
+    parsePolicy('rules: [{users: [1], groups: [2], may: [list]}]', accounts);
+  });
 
   it('when it says nothing, as what is left of a file that was cut off', () => {
     for (const text of ['', '# who may list\n', '---\n', '{}', 'null']) {
