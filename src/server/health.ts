@@ -12,7 +12,7 @@ import { errorStatus, throwViolations } from '../api/error.js';
 
 const NAMES: readonly string[] = ['', 'tapmap.v1.TapBindingService'];
 
-/** grpc-js keeps what a stream began with as long as the stream lasts: a name, and not a request of 1 MiB. */
+/** grpc-js keeps what a stream began with as long as the stream lasts: a name, and not all that a request can be. */
 const WATCH_REQUEST_MAX = 4096;
 
 interface Request {

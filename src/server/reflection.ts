@@ -37,12 +37,24 @@ export function addReflection(
             call.emit('error', errorStatus(error));
             return;
           }
+          readAsAnswersAreTaken(call);
           (handle as handleBidiStreamingCall<unknown, unknown>)(call);
         },
       ]);
       server.addService(definition, Object.fromEntries(guarded) as UntypedServiceImplementation);
     },
   });
+}
+
+/** The library answers whatever comes, also where nobody takes the answers. */
+function readAsAnswersAreTaken(call: ServerDuplexStream<unknown, unknown>): void {
+  const write = call.write.bind(call) as (message: unknown) => boolean;
+  call.write = (message: unknown): boolean => {
+    const hasRoom = write(message);
+    if (!hasRoom) call.pause();
+    return hasRoom;
+  };
+  call.on('drain', () => call.resume());
 }
 
 const REFUSAL = 'the access policy shows the schema only to those who may list';

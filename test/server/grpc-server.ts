@@ -19,7 +19,7 @@ import { GrpcServer } from '../../src/server/grpc-server.js';
 
 const NO_SERVICE = { listTapBindings: () => undefined, watchTapBindings: () => undefined };
 const AnyClient = makeGenericClientConstructor({}, 'Any');
-const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+export const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 
 /** A stream, and what came of it. */
 export class Stream<Call extends ClientReadableStream<unknown>> {
@@ -41,6 +41,8 @@ export class Stream<Call extends ClientReadableStream<unknown>> {
 export class TestGrpcServer {
   constructor(
     readonly grpc: GrpcServer,
+    /** Of its socket. */
+    readonly path: string,
     private readonly client: Client,
   ) {}
 
@@ -101,5 +103,5 @@ export async function serveGrpc(
     await grpc.shutdown(0);
     await rm(directory, { recursive: true });
   });
-  return new TestGrpcServer(grpc, client);
+  return new TestGrpcServer(grpc, path, client);
 }
