@@ -1,31 +1,41 @@
 /** Cuts a long list into messages of bounded size. */
 import type { Limits } from './limits.js';
 
-/** Encodes a message of these items; `last`: none follows. */
-export type EncodeChunk<Item> = (items: Item[], last: boolean) => Buffer;
+/** One of the list, and about how many bytes it takes encoded. */
+export interface Sized<Item> {
+  readonly item: Item;
+  readonly size: number;
+}
+
+/** Makes a message of these items; `next` begins the next one, null: none follows. */
+export type MakeChunk<Part extends Sized<unknown>, Message> = (
+  items: Part['item'][],
+  next: Part | null,
+) => Message;
 
 /**
- * Messages of `items` as they come, lazily, each within the limits unless a single item is not. Of no items:
+ * Messages of `parts` as they come, lazily, each within the limits unless a single item is not. Of no items:
  * one without any with `always`, else none. Between two messages nothing of the former is kept: items take many
- * times the room of their encoding, and there are as many of these generators as clients that do not read.
+ * times the room of their encoding, and there are as many of these generators as lists that are not read.
  */
-export function* chunks<Item>(
-  items: Iterable<{ readonly item: Item; readonly size: number }>,
+export function* chunks<Part extends Sized<unknown>, Message>(
+  parts: Iterable<Part>,
   limits: Pick<Limits, 'messageBytes' | 'messageBindings'>,
   always: boolean,
-  encode: EncodeChunk<Item>,
-): Generator<Buffer> {
-  const chunk: Item[] = [];
+  make: MakeChunk<Part, Message>,
+): Generator<Message, void> {
+  const chunk: Part['item'][] = [];
   let chunkSize = 0;
-  const taken = (): Item[] => chunk.splice(0);
-  for (const { item, size } of items) {
+  const taken = (): Part['item'][] => chunk.splice(0);
+  for (const part of parts) {
+    const { item, size } = part;
     const isFull = chunk.length >= limits.messageBindings || chunkSize + size > limits.messageBytes;
     if (isFull && chunk.length > 0) {
-      yield encode(taken(), false);
+      yield make(taken(), part);
       chunkSize = 0;
     }
     chunk.push(item);
     chunkSize += size;
   }
-  if (chunk.length > 0 || always) yield encode(taken(), true);
+  if (chunk.length > 0 || always) yield make(taken(), null);
 }

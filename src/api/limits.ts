@@ -1,6 +1,7 @@
 /**
  * Bounds of what clients may cost. A call counts until the client has taken what it was sent, so that those
- * that never do are bounded, too: each takes at most the room of its share of unread bytes and a message.
+ * that never do are bounded, too: each takes at most the room of its share of unread bytes and a message, and
+ * all of them together what is kept to be shared.
  */
 export interface Limits {
   /** Watch streams at once, all clients together. */
@@ -25,6 +26,8 @@ export interface Limits {
   readonly unreadBytes: number;
   /** The same for all streams together: where they are many, each has its share. */
   readonly allUnreadBytes: number;
+  /** What is kept of messages that several streams send, encoded, all together. */
+  readonly sharedBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -40,4 +43,5 @@ export const DEFAULT_LIMITS: Limits = {
   messageBindings: 500,
   unreadBytes: 128 * 1024,
   allUnreadBytes: 32 * 1024 * 1024,
+  sharedBytes: 8 * 1024 * 1024,
 };

@@ -5,7 +5,7 @@ import type { ListSummary, ListTapBindingsRequest } from '../gen/tapmap/v1/tap_b
 import { ListTapBindingsResponse } from '../gen/tapmap/v1/tap_binding_service.js';
 import type { StoreSnapshot } from '../store/binding-store.js';
 import { bindingMessage } from './binding-message.js';
-import { chunks } from './chunks.js';
+import { chunks, type Sized } from './chunks.js';
 import type { ServiceContext } from './context.js';
 import { coverageMessage } from './coverage-message.js';
 import type { FieldViolation } from './error.js';
@@ -42,8 +42,8 @@ export function listMessages(
   plan: ListPlan,
 ): Generator<Buffer> {
   const selected = selectedBindings(context.node, snapshot, plan);
-  return chunks(selected, context.limits, true, (bindings, last) => {
-    const summary = last ? listSummary(snapshot, plan) : undefined;
+  return chunks(selected, context.limits, true, (bindings, next) => {
+    const summary = next === null ? listSummary(snapshot, plan) : undefined;
     return Buffer.from(ListTapBindingsResponse.encode({ bindings, summary }).finish());
   });
 }
@@ -52,7 +52,7 @@ function* selectedBindings(
   node: string,
   snapshot: StoreSnapshot,
   { matches, view }: ListPlan,
-): Generator<{ item: TapBinding; size: number }> {
+): Generator<Sized<TapBinding>> {
   for (const record of snapshot.records) {
     if (!matches(record)) continue;
     const item = bindingMessage(record, node, view);

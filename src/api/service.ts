@@ -89,7 +89,7 @@ class TapBindingService {
 
   constructor(options: TapBindingServiceOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { watchers, lists, unreadBytes, allUnreadBytes } = limits;
+    const { watchers, lists, unreadBytes, allUnreadBytes, sharedBytes } = limits;
     this.#watchSlots = new CallSlots(watchers, () =>
       tooMany('TOO_MANY_WATCHERS', 'watchers', RETRY_WATCH_MS),
     );
@@ -104,7 +104,7 @@ class TapBindingService {
         return Math.min(unreadBytes, allUnreadBytes / streams);
       },
       fanOut: new FanOut(),
-      sharedMessages: new SharedMessages(),
+      sharedMessages: new SharedMessages(sharedBytes),
     };
     this.#access = options.access;
     this.#draining = options.lifecycle.draining;

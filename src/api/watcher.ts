@@ -1,6 +1,7 @@
 /** One stream of WatchTapBindings, from its start to its end. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { StoreEvent } from '../store/binding-store.js';
+import type { SnapshotReason } from '../gen/tapmap/v1/tap_binding_service.js';
+import type { StoreEvent, StoreSnapshot } from '../store/binding-store.js';
 import type { ChangeBatch } from '../store/journal.js';
 import { changeMessages } from './change-messages.js';
 import type { ServiceContext } from './context.js';
@@ -14,6 +15,7 @@ import type { Position } from './watch-messages.js';
 import {
   batchMessages,
   coverageChangedMessage,
+  missedMessages,
   progressMessage,
   snapshotMessages,
 } from './watch-messages.js';
@@ -136,19 +138,17 @@ export class Watcher implements ResponseSource, Watching {
   }
 
   #pendingBatch(): Iterator<Buffer> {
-    const { limits, sharedMessages } = this.#context;
+    const { sharedMessages, node } = this.#context;
+    const { selection, selectionKey } = this.#plan;
     const position = this.#position(this.#observedAt);
-    const from = this.#told;
+    const key = ['changes', this.#told, this.#revision, this.#coverageRevision, selectionKey];
+    const pending = this.#pending.take();
     this.#told = this.#revision;
     this.#sequenceSince = this.#pendingSince;
     this.#pendingSince = null;
-    // A larger one is made message by message, as there is room.
-    if (this.#pending.size > limits.messageBindings) return this.#batch(this.#pending, position);
-    const key = [from, this.#coverageRevision, this.#plan.selectionKey].join(' ');
-    const make = () => this.#batch(this.#pending, position);
-    const messages = sharedMessages.of(this.#revision, key, make);
-    this.#pending.take();
-    return messages.values();
+    return sharedMessages.of(key.join(' '), () =>
+      batchMessages(this.#context, changeMessages(pending, selection, node), position),
+    );
   }
 
   #nextCoverage(): Buffer | null {
@@ -169,11 +169,8 @@ export class Watcher implements ResponseSource, Watching {
   #firstMessages(start: WatchStart): Iterator<Buffer> {
     const { store } = this.#context;
     switch (start.kind) {
-      case 'snapshot': {
-        const snapshot = store.snapshot();
-        const { selection, redacted } = this.#plan;
-        return snapshotMessages(this.#context, snapshot, selection, redacted, start.reason);
-      }
+      case 'snapshot':
+        return this.#snapshot(store.snapshot(), start.reason);
       case 'updatesOnly':
         return [progressMessage(this.#position(store.observedAt))].values();
       case 'resume':
@@ -182,22 +179,22 @@ export class Watcher implements ResponseSource, Watching {
     }
   }
 
-  /** Each missed revision as a batch of its own: they are known one by one, none is coalesced. */
-  *#resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Generator<Buffer> {
-    const seenAt = missed[0]?.previousObservedAt ?? this.#observedAt;
-    const point = { ...from, redacted: this.#plan.redacted };
-    yield progressMessage({ ...point, observedAt: seenAt });
-    for (const { revision, observedAt, changes } of missed) {
-      const pending = new PendingChanges(this.#plan.selection);
-      pending.note(changes);
-      yield* this.#batch(pending, { ...point, revision, observedAt });
-    }
+  #snapshot(snapshot: StoreSnapshot, reason: SnapshotReason): Iterator<Buffer> {
+    const { selection, selectionKey, redacted } = this.#plan;
+    const { revision, coverageRevision, observedAt } = snapshot;
+    const key = ['snapshot', reason, revision, coverageRevision, observedAt, selectionKey];
+    return this.#context.sharedMessages.of(key.join(' '), () =>
+      snapshotMessages(this.#context, snapshot, selection, redacted, reason),
+    );
   }
 
-  #batch(pending: PendingChanges, position: Position): Iterator<Buffer> & Iterable<Buffer> {
-    const { selection } = this.#plan;
-    const changes = changeMessages(pending.take(), selection, this.#context.node);
-    return batchMessages(this.#context, changes, position);
+  #resumed(from: ResumePoint, missed: readonly ChangeBatch[]): Iterator<Buffer> {
+    const { selection, selectionKey, redacted } = this.#plan;
+    const seenAt = missed[0]?.previousObservedAt ?? this.#observedAt;
+    const key = ['missed', from.revision, this.#revision, from.coverageRevision, seenAt];
+    return this.#context.sharedMessages.of([...key, selectionKey].join(' '), () =>
+      missedMessages(this.#context, { ...from, redacted }, seenAt, missed, selection),
+    );
   }
 
   #note({ batch }: StoreEvent): void {
@@ -232,6 +229,7 @@ export class Watcher implements ResponseSource, Watching {
     this.#unsubscribe?.();
     this.#context.fanOut.cancel(this.#pump);
     if (this.#progressTimer !== null) clearTimeout(this.#progressTimer);
+    this.#sequence?.return?.();
     this.#sequence = null;
     this.#pending.take();
     this.#onClose();

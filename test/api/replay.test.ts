@@ -28,7 +28,9 @@ test('whenever a watcher is told what is pending, it has what List says', () => 
         host.observe(next);
         assert.ok(pending.size <= store.snapshot().records.length + replay.bindings.size);
         if (!told) continue;
-        const changes = [...changeMessages(pending.take(), wanted, NODE)].map(({ item }) => item);
+        const changes = [...changeMessages(pending.take(), wanted, NODE)(0)].map(
+          ({ item }) => item,
+        );
         const message = WatchTapBindingsResponse.fromPartial({ revision: BigInt(store.revision) });
         message.event = { $case: 'changes', value: { changes, more: false } };
         const encoded = WatchTapBindingsResponse.encode(message).finish();
