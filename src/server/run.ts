@@ -79,9 +79,6 @@ async function start(config: Config, link: SupervisorLink, log: Logger): Promise
     });
     const speaksTls = config.files.includes('tls-certificate');
     const connections = connectionsMax(limits, config.listen.length);
-    if (connections.perAddress < connections.wanted) {
-      log.warn({ ...connections }, 'fewer connections than clients are allowed');
-    }
     listeners = await listenAll(config.listen, {
       owner,
       speaksTls,
@@ -89,6 +86,9 @@ async function start(config: Config, link: SupervisorLink, log: Logger): Promise
     });
     if (user !== null) giveUpRoot(user);
     else if (process.getuid?.() === 0) log.warn('the server keeps the rights of root');
+    if (connections.perAddress < connections.wanted) {
+      log.warn({ ...connections }, 'fewer connections than clients are allowed');
+    }
     link.onFiles((changed) => {
       serving.takeFiles(changed);
     });
