@@ -58,11 +58,11 @@ describe('a request that does not parse', () => {
   test('names no more fields than a header holds', async (t) => {
     const server = await serve(t);
     server.store.apply(observed(1_000, []));
-    const filter = Array.from({ length: 1_000 }, () => ({ deviceName: '[' }));
+    const filter = Array.from({ length: 100 }, () => ({ deviceName: '[' }));
     const error = await failure(server.list({ filter }));
     assert.equal(error.code, Code.INVALID_ARGUMENT);
     assert.equal(errorDetails(error).fields.length, 10);
-    assert.match(error.details, /and 999 more/);
+    assert.match(error.details, /and 99 more/);
   });
 
   test('of a watch names resume_token and progress_interval', async (t) => {
