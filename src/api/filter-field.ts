@@ -30,7 +30,7 @@ export function parseEnum(
   violate: Violate,
 ): ReadonlySet<number> {
   if (values.length > ELEMENTS_MAX) {
-    violate(path, tooMany(values.length));
+    violate(path, moreThanTaken(values.length));
     return new Set();
   }
   values.forEach((value, index) => {
@@ -43,7 +43,7 @@ export function parseEnum(
 }
 
 /** What is wrong with a repeated field of so many elements. */
-export function tooMany(elements: number): string {
+export function moreThanTaken(elements: number): string {
   return `has ${elements} elements, more than ${ELEMENTS_MAX}`;
 }
 

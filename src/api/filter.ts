@@ -5,7 +5,7 @@ import type { Binding } from '../model/binding.js';
 import { DEVICE_KIND, VERDICT } from './enums.js';
 import type { FieldViolation } from './error.js';
 import type { Violate } from './filter-field.js';
-import { checkPid, ELEMENTS_MAX, parseEnum, parseGlob, tooMany } from './filter-field.js';
+import { checkPid, ELEMENTS_MAX, parseEnum, parseGlob, moreThanTaken } from './filter-field.js';
 import { holderTests } from './holder-filter.js';
 
 export type BindingFilter = (binding: Binding) => boolean;
@@ -19,7 +19,7 @@ export function parseFilters(
   violations: FieldViolation[],
 ): BindingFilter {
   if (filters.length > ELEMENTS_MAX) {
-    violations.push({ field: 'filter', description: tooMany(filters.length) });
+    violations.push({ field: 'filter', description: moreThanTaken(filters.length) });
     return () => false;
   }
   const parsed = filters.map((filter, index) =>

@@ -1,7 +1,8 @@
 /**
  * Globs of TapBindingFilter: `*` any characters, `?` one, `[a-c]` one of a set, `[!a-c]` one not of
  * it, `\` takes the next one literally, in a set too. A `]` first in a set and a `-` first or last
- * are literal. Unlike a regular expression's, the cost of a match is bounded by the square of the text's length.
+ * are literal. Unlike a regular expression's, the cost of a match is bounded: by the square of the text's length,
+ * and for what is not ASCII also by the length of a set.
  */
 
 /** A pattern that does not parse; the message says why. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { REFLECTION, serveGrpc } from './grpc-server.js';
+import { rawCall } from './raw-call.js';
 
 /** ServerReflectionRequest as gRPC frames it: `list_services: "*"`. */
 const LIST_SERVICES = Buffer.from([0, 0, 0, 0, 3, 0x3a, 0x01, 0x2a]);
@@ -13,18 +13,9 @@ const PORTIONS = 1_000;
 test('of a client that takes no answers no further requests are read', async (t) => {
   const { path } = await serveGrpc(t);
   // The server may send no byte of an answer.
-  const session = connectHttp2('http://localhost', {
+  const stream = rawCall(t, 'http://localhost', REFLECTION, {
     createConnection: () => connect(path),
     settings: { initialWindowSize: 0 },
-  });
-  t.after(() => {
-    session.destroy();
-  });
-  const stream = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: REFLECTION,
-    [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-    te: 'trailers',
   });
   let sent = 0;
   while (sent < PORTIONS) {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, constants } from 'node:http2';
 import { test, type TestContext } from 'node:test';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { requestDeadline } from '../../src/server/request-deadline.js';
+import { rawCall } from './raw-call.js';
 
 const SERVICE = '/grpc.health.v1.Health';
 /** HealthCheckRequest of the empty name: no compression, no bytes. */
@@ -33,16 +33,7 @@ async function statusOf(
   bytes: Buffer,
   whole: boolean,
 ): Promise<{ code: string | undefined; message: string | undefined }> {
-  const session = connect(address);
-  t.after(() => {
-    session.destroy();
-  });
-  const stream = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: `${SERVICE}/Check`,
-    [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-    te: 'trailers',
-  });
+  const stream = rawCall(t, address, `${SERVICE}/Check`);
   stream.write(bytes);
   if (whole) stream.end();
   stream.resume();
@@ -69,16 +60,7 @@ test('a call whose request does not come is ended, whatever of it came', async (
 test('one whose request has come takes as long as it takes', async (t) => {
   const address = await serve(t, 100);
   assert.equal((await statusOf(t, address, WHOLE, true)).code, 'OK');
-  const session = connect(address);
-  t.after(() => {
-    session.destroy();
-  });
-  const watch = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: `${SERVICE}/Watch`,
-    [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-    te: 'trailers',
-  });
+  const watch = rawCall(t, address, `${SERVICE}/Watch`);
   let ended = false;
   watch.on('end', () => {
     ended = true;
